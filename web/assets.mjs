@@ -1,0 +1,192 @@
+// The asset step: `node assets.mjs [OUTDIR]` (default: dist beside this file).
+//
+// Takes what npm has installed and what stands here, and writes what the server serves:
+//
+//   OUTDIR/assets/   ours: yiti.<hash>.css, yiti.<hash>.js, htmx.<hash>.js, icons.<hash>.svg, favicon.<hash>.svg
+//   OUTDIR/ohif/     the image viewer; its own hashed names must be served at the site root
+//   OUTDIR/manifest.json
+//
+// Text is compressed once, beside the file (`.br`, `.gz`). Nothing is contacted; the same input gives the same bytes;
+// when nothing changed, nothing is written.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const out = path.resolve(process.argv[2] || path.join(here, 'dist'));
+const npm = (name) => path.join(here, 'node_modules', name);
+
+const STYLES = ['tokens', 'base', 'components', 'print'];
+const MODULES = ['text', 'live', 'countdown', 'autosave', 'keys', 'forms'];
+const PACKAGES = ['htmx.org', '@tabler/icons', '@ohif/app'];
+
+// Of OHIF's dist: segmentation models' runtime, slide microscopy, source maps, service workers (they would take over
+// the whole site and load from the internet), sign-in helpers, home-screen pictures, hosting files.
+const OHIF_LEFT_OUT = [
+  /^ort\//, /^dicom-microscopy-viewer\//, /^customizations\//, /\.map$/, /\.d\.ts$/, /LICENSE\.txt$/,
+  /^(sw|init-service-worker|google|es6-shim\.min|polyfill\.min|oidc-client\.min|app-config)\.js$/,
+  /^(silent-refresh\.html|manifest\.json|serve\.json|_headers|_redirects|index\.html)$/,
+  /^assets\/(?!images\/)/, /^ohif-logo/,
+];
+const TYPES = {
+  css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', mjs: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml', html: 'text/html; charset=utf-8', json: 'application/json', wasm: 'application/wasm',
+  png: 'image/png', woff2: 'font/woff2', ico: 'image/x-icon', jsonc: 'application/json',
+};
+const COMPRESSED = new Set(['css', 'js', 'mjs', 'svg', 'html', 'json', 'wasm']);
+
+const read = (...parts) => fs.readFileSync(path.join(...parts));
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const extension = (name) => name.slice(name.lastIndexOf('.') + 1);
+
+/** What the output depends on. Package contents are pinned by the lock file's digests. */
+function fingerprint() {
+  const hash = createHash('sha256').update(process.versions.zlib + process.versions.brotli);
+  for (const name of PACKAGES) {
+    const wanted = JSON.parse(read(here, 'package-lock.json')).packages['node_modules/' + name].version;
+    const installed = fs.existsSync(npm(name)) ? JSON.parse(read(npm(name), 'package.json')).version : 'nothing';
+    if (wanted !== installed) throw new Error(`\`${name}\` ${wanted} is wanted, ${installed} is installed: run \`npm ci\` in web/`);
+  }
+  const own = ['assets.mjs', 'package-lock.json', 'icons.txt', 'favicon.svg', 'ohif/app-config.js',
+    ...STYLES.map((name) => `styles/${name}.css`), ...MODULES.map((name) => `modules/${name}.js`)];
+  for (const name of own) hash.update(name).update(sha256(read(here, name)));
+  return hash.digest('hex');
+}
+
+/** True when the last run had the same input and its files are all still there. */
+function isCurrent(print) {
+  try {
+    if (read(out, '.stamp').toString() !== print) return false;
+    const files = JSON.parse(read(out, 'manifest.json'));
+    return Object.values(files).every((file) => fs.statSync(path.join(out, file.path)).size === file.bytes);
+  } catch {
+    return false;
+  }
+}
+
+/** Comments and indentation out; nothing else, so that what is served can still be read. */
+function styles() {
+  return STYLES.map((name) => read(here, 'styles', `${name}.css`).toString()).join('\n')
+    .replace(/\/\*[\s\S]*?\*\//g, '').replace(/\s*\n\s*/g, '\n').replace(/\s*([{};,])\s*/g, '$1').replace(/;}/g, '}')
+    .replace(/:\s+/g, ':').trim() + '\n';
+}
+
+/** Our modules as one file: import lines go, `export` goes, whole-line comments go. */
+function modules() {
+  return MODULES.map((name) => read(here, 'modules', `${name}.js`).toString()).join('\n')
+    .replace(/^import .* from '\.\/.*';$/gm, '').replace(/^export /gm, '')
+    .replace(/^\s*\/\/.*$/gm, '').replace(/\n\s*\n+/g, '\n').trim() + '\n';
+}
+
+/** One sprite of the icons we use; each keeps Tabler's name. */
+function icons() {
+  const names = read(here, 'icons.txt').toString().split('\n').filter(Boolean);
+  const symbols = names.map((name) => {
+    const svg = read(npm('@tabler/icons'), 'icons/outline', `${name}.svg`).toString();
+    const body = svg.slice(svg.indexOf('>', svg.indexOf('<svg')) + 1, svg.lastIndexOf('</svg>'))
+      .replace(/<path stroke="none" d="M0 0h24v24H0z" fill="none"\s*\/>/, '').replace(/>\s+</g, '><').trim();
+    return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('\n')}</svg>\n`;
+}
+
+/** OHIF's page without inline scripts, service worker and home-screen links. */
+function viewerPage() {
+  const page = read(npm('@ohif/app'), 'dist/index.html').toString();
+  const [, script] = page.match(/<script defer src="(\/app\.bundle\.[0-9a-f]+\.js)">/) || [];
+  const [, style] = page.match(/<link href="(\/app\.bundle\.css)" rel="stylesheet">/) || [];
+  if (!script || !style) throw new Error('the viewer\'s page has changed: look at `dist/index.html` of `@ohif/app`');
+  return `<!doctype html>
+<html lang="zh-CN"><head><meta charset="UTF-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="theme-color" content="#000000">
+<title>影像浏览</title>
+<link rel="icon" href="data:,">
+<script src="/app-config.js"></script>
+<script defer src="${script}"></script>
+<link href="${style}" rel="stylesheet">
+</head><body><noscript>影像浏览需要启用 JavaScript。</noscript><div id="react-portal"></div><div id="root"></div></body></html>
+`;
+}
+
+function* walk(folder, under = '') {
+  for (const entry of fs.readdirSync(path.join(folder, under), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const name = under + entry.name;
+    if (entry.isDirectory()) yield* walk(folder, `${name}/`);
+    else yield name;
+  }
+}
+
+/** Every file served: logical name, path under OUTDIR, address, bytes. */
+function collect() {
+  const files = [];
+  const own = (name, bytes) => {
+    const content = Buffer.from(bytes);
+    const dot = name.lastIndexOf('.');
+    const hashed = `assets/${name.slice(0, dot)}.${sha256(content).slice(0, 12)}${name.slice(dot)}`;
+    files.push({ name, path: hashed, url: `/${hashed}`, content, immutable: true });
+  };
+  own('yiti.css', styles());
+  own('yiti.js', modules());
+  own('htmx.js', read(npm('htmx.org'), 'dist/htmx.min.js').toString().replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n'));
+  own('icons.svg', icons());
+  own('favicon.svg', read(here, 'favicon.svg'));
+
+  const viewer = (name, url, content) => files.push({
+    name: `ohif/${name}`, path: `ohif/${name}`, url, content, immutable: /\.[0-9a-f]{16}\.|^[0-9a-f]{16}\./.test(name),
+  });
+  viewer('index.html', '/viewer/', Buffer.from(viewerPage()));
+  viewer('app-config.js', '/app-config.js', read(here, 'ohif/app-config.js'));
+  const dist = path.join(npm('@ohif/app'), 'dist');
+  for (const name of walk(dist)) {
+    if (!OHIF_LEFT_OUT.some((pattern) => pattern.test(name))) viewer(name, `/${name}`, read(dist, name));
+  }
+  return files;
+}
+
+const gzip = promisify(zlib.gzip);
+const brotli = promisify(zlib.brotliCompress);
+
+async function write(folder, file) {
+  const target = path.join(folder, file.path);
+  fs.mkdirSync(path.dirname(target), { recursive: true });
+  fs.writeFileSync(target, file.content);
+  const entry = { path: file.path, url: file.url, type: TYPES[extension(file.name)] || 'application/octet-stream',
+    sha256: sha256(file.content), bytes: file.content.length, immutable: file.immutable };
+  if (COMPRESSED.has(extension(file.name)) && file.content.length > 512) {
+    const big = file.content.length > 1 << 20;
+    const [gz, br] = await Promise.all([
+      gzip(file.content, { level: 9 }),
+      brotli(file.content, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: big ? 9 : 11, [zlib.constants.BROTLI_PARAM_LGWIN]: 22 } }),
+    ]);
+    fs.writeFileSync(`${target}.gz`, gz);
+    fs.writeFileSync(`${target}.br`, br);
+    entry.gz = gz.length;
+    entry.br = br.length;
+  }
+  return [file.name, entry];
+}
+
+const started = Date.now();
+const print = fingerprint();
+if (isCurrent(print)) {
+  console.log(`assets: nothing changed (${Date.now() - started} ms)`);
+} else {
+  // Written beside and put in place by one rename, so that a reader never meets half of it.
+  const fresh = `${out}.${process.pid}.new`;
+  fs.rmSync(fresh, { recursive: true, force: true });
+  fs.mkdirSync(fresh, { recursive: true });
+  const entries = await Promise.all(collect().map((file) => write(fresh, file)));
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  fs.writeFileSync(path.join(fresh, 'manifest.json'), `${JSON.stringify(Object.fromEntries(entries), null, 1)}\n`);
+  fs.writeFileSync(path.join(fresh, '.stamp'), print);
+  fs.rmSync(out, { recursive: true, force: true });
+  fs.renameSync(fresh, out);
+  const total = (key) => (entries.reduce((sum, [, entry]) => sum + (entry[key] || entry.bytes), 0) / 1e6).toFixed(1);
+  const first = entries.filter(([name]) => !name.startsWith('ohif/')).reduce((sum, [, entry]) => sum + (entry.br || entry.bytes), 0);
+  console.log(`assets: ${entries.length} files, ${total('bytes')} MB (brotli ${total('br')} MB), pages need ${(first / 1000).toFixed(1)} kB, ${Date.now() - started} ms`);
+}
