@@ -43,8 +43,9 @@ const read = (...parts) => fs.readFileSync(path.join(...parts));
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const extension = (name) => name.slice(name.lastIndexOf('.') + 1);
 
-/** What the output depends on. Package contents are pinned by the lock file's digests. */
+/** What the output depends on: all of it, and the viewer's part alone. The lock file's digests pin the packages. */
 function fingerprint() {
+  const viewer = createHash('sha256').update(process.versions.zlib + process.versions.brotli);
   const hash = createHash('sha256').update(process.versions.zlib + process.versions.brotli);
   for (const name of PACKAGES) {
     const wanted = JSON.parse(read(here, 'package-lock.json')).packages['node_modules/' + name].version;
@@ -54,17 +55,18 @@ function fingerprint() {
   const own = ['assets.mjs', 'package-lock.json', 'icons.txt', 'favicon.svg', 'ohif/app-config.js',
     ...STYLES.map((name) => `styles/${name}.css`), ...MODULES.map((name) => `modules/${name}.js`)];
   for (const name of own) hash.update(name).update(sha256(read(here, name)));
-  return hash.digest('hex');
+  for (const name of ['assets.mjs', 'package-lock.json', 'ohif/app-config.js']) viewer.update(sha256(read(here, name)));
+  return { all: hash.digest('hex'), viewer: viewer.digest('hex') };
 }
 
-/** True when the last run had the same input and its files are all still there. */
-function isCurrent(print) {
+/** What the last run left, if its files are all still there: its stamp and manifest. */
+function lastRun() {
   try {
-    if (read(out, '.stamp').toString() !== print) return false;
     const files = JSON.parse(read(out, 'manifest.json'));
-    return Object.values(files).every((file) => fs.statSync(path.join(out, file.path)).size === file.bytes);
+    const whole = Object.values(files).every((file) => fs.statSync(path.join(out, file.path)).size === file.bytes);
+    return whole ? { stamp: JSON.parse(read(out, '.stamp')), files } : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -122,7 +124,7 @@ function* walk(folder, under = '') {
 }
 
 /** Every file served: logical name, path under OUTDIR, address, bytes. */
-function collect() {
+function collect(withViewer) {
   const files = [];
   const own = (name, bytes) => {
     const content = Buffer.from(bytes);
@@ -136,6 +138,7 @@ function collect() {
   own('icons.svg', icons());
   own('favicon.svg', read(here, 'favicon.svg'));
 
+  if (!withViewer) return files;
   const viewer = (name, url, content) => files.push({
     name: `ohif/${name}`, path: `ohif/${name}`, url, content, immutable: /\.[0-9a-f]{16}\.|^[0-9a-f]{16}\./.test(name),
   });
@@ -173,17 +176,24 @@ async function write(folder, file) {
 
 const started = Date.now();
 const print = fingerprint();
-if (isCurrent(print)) {
+const last = lastRun();
+if (last && last.stamp.all === print.all) {
   console.log(`assets: nothing changed (${Date.now() - started} ms)`);
 } else {
   // Written beside and put in place by one rename, so that a reader never meets half of it.
   const fresh = `${out}.${process.pid}.new`;
   fs.rmSync(fresh, { recursive: true, force: true });
   fs.mkdirSync(fresh, { recursive: true });
-  const entries = await Promise.all(collect().map((file) => write(fresh, file)));
+  const keepViewer = Boolean(last && last.stamp.viewer === print.viewer);
+  const entries = await Promise.all(collect(!keepViewer).map((file) => write(fresh, file)));
+  if (keepViewer) {
+    // Compressing the viewer is what takes time: its files move over as they are.
+    entries.push(...Object.entries(last.files).filter(([name]) => name.startsWith('ohif/')));
+    fs.renameSync(path.join(out, 'ohif'), path.join(fresh, 'ohif'));
+  }
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   fs.writeFileSync(path.join(fresh, 'manifest.json'), `${JSON.stringify(Object.fromEntries(entries), null, 1)}\n`);
-  fs.writeFileSync(path.join(fresh, '.stamp'), print);
+  fs.writeFileSync(path.join(fresh, '.stamp'), JSON.stringify(print));
   fs.rmSync(out, { recursive: true, force: true });
   fs.renameSync(fresh, out);
   const total = (key) => (entries.reduce((sum, [, entry]) => sum + (entry[key] || entry.bytes), 0) / 1e6).toFixed(1);
