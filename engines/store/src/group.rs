@@ -1,0 +1,218 @@
+//! The one writer: acts that have arrived together run one after the other, each in a savepoint, and share one commit.
+//!
+//! INVARIANT: an act is answered `Ok` only after the flush of the segment files that hold its bytes and after the commit
+//! that holds its rows.
+//!
+//! When a flush or a commit fails the writer stops for good: after a failed flush the state of the disk is unknown, and
+//! trying again could acknowledge what is lost. The process is expected to end and to be started again.
+
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::blobs::{Appender, NewBlob, append_line};
+use crate::journal::Head;
+use crate::{Act, Error, Sql, Tx, args, sql};
+
+/// How many acts share a commit at the most.
+const GROUP_ACTS_MAX: usize = 256;
+/// How many bytes of blobs share a flush at the most.
+const GROUP_BYTES_MAX: usize = 32 << 20;
+/// How long the witness file may lag behind while acts come in.
+const WITNESS_EVERY: Duration = Duration::from_secs(30);
+
+/// An act on its way to the writer.
+pub(crate) struct Job {
+    pub(crate) blobs: Vec<NewBlob>,
+    pub(crate) act: Box<dyn Step>,
+}
+
+/// An act whose types are hidden from the writer.
+pub(crate) trait Step: Send {
+    /// Runs the act; `true` when its changes are to be kept.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Act<'t, bool>;
+    /// Tells the caller how it ended.
+    fn settle(self: Box<Self>, saved: Result<(), Error>);
+}
+
+pub(crate) struct Typed<F, T, E> {
+    pub(crate) act: Option<F>,
+    pub(crate) outcome: Option<Result<T, E>>,
+    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Step for Typed<F, T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Act<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Act<'t, bool> {
+        Box::pin(async move {
+            let Some(act) = self.act.take() else { return false };
+            let outcome =
+                AssertUnwindSafe(act(tx)).catch_unwind().await.unwrap_or_else(|_| Err(Error::Panicked.into()));
+            let keep = outcome.is_ok();
+            self.outcome = Some(outcome);
+            keep
+        })
+    }
+
+    fn settle(self: Box<Self>, saved: Result<(), Error>) {
+        let answer = match (saved, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Err(error), Some(Ok(_)) | None) => Err(error.into()),
+            (Err(_), Some(Err(refused))) => Err(refused),
+            (Ok(()), None) => Err(Error::Panicked.into()),
+        };
+        // The caller may have gone; what was saved stays saved.
+        drop(self.reply.send(answer));
+    }
+}
+
+pub(crate) struct Writer {
+    pub(crate) tx: Tx,
+    pub(crate) appender: Appender,
+    pub(crate) witness: PathBuf,
+    pub(crate) begin: Sql,
+}
+
+impl Writer {
+    /// Serves acts until every sender is gone.
+    pub(crate) async fn serve(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut witnessed_at: Option<Instant> = None;
+        let mut unwitnessed: Option<Head> = None;
+        let mut held: Option<Job> = None;
+        loop {
+            let first = match held.take() {
+                Some(job) => job,
+                None => match jobs.recv().await {
+                    Some(job) => job,
+                    None => break,
+                },
+            };
+            let mut group = vec![first];
+            let mut bytes = group[0].byte_count();
+            while group.len() < GROUP_ACTS_MAX {
+                match jobs.try_recv() {
+                    Ok(job) if bytes + job.byte_count() <= GROUP_BYTES_MAX => {
+                        bytes += job.byte_count();
+                        group.push(job);
+                    }
+                    Ok(job) => {
+                        held = Some(job);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            match self.save(&mut group).await {
+                Ok(head) => {
+                    for job in group {
+                        job.act.settle(Ok(()));
+                    }
+                    unwitnessed = head.or(unwitnessed);
+                    if witnessed_at.is_none_or(|at| at.elapsed() >= WITNESS_EVERY)
+                        && let Some(head) = unwitnessed.take()
+                    {
+                        self.bear_witness(&head);
+                        witnessed_at = Some(Instant::now());
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the writer stops");
+                    let why = format!("{error}");
+                    for job in group {
+                        job.act.settle(Err(Error::Commit(why.clone())));
+                    }
+                    return;
+                }
+            }
+        }
+        if let Some(head) = unwitnessed {
+            self.bear_witness(&head);
+        }
+    }
+
+    fn bear_witness(&self, head: &Head) {
+        if let Err(error) = append_line(&self.witness, &format!("{} {}", head.seq, head.hash)) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the witness file could not be written");
+        }
+    }
+
+    /// Runs and commits one group. An error means that nothing of the group is certain.
+    async fn save(&mut self, group: &mut [Job]) -> Result<Option<Head>, Error> {
+        let tx = &mut self.tx;
+        tx.head = None;
+        tx.appended = false;
+        tx.execute(self.begin, args![]).await?;
+        if matches!(tx.link, crate::connection::Link::Pg(_)) {
+            // One writer per schema, also when a second process is started by mistake.
+            let lock = sql! { lite: "select 1", pg: "select 1 from (select pg_advisory_xact_lock(hashtext(current_schema()))) l" };
+            tx.rows(lock, args![]).await?;
+        }
+        let mut flushing: Option<tokio::task::JoinHandle<std::io::Result<()>>> = None;
+        let mut files: Vec<Arc<File>> = Vec::new();
+        for job in &mut *group {
+            if job.blobs.is_empty() {
+                continue;
+            }
+            for blob in std::mem::take(&mut job.blobs) {
+                keep(tx, &mut self.appender, &blob, &mut files).await?;
+            }
+        }
+        if !files.is_empty() {
+            flushing = Some(tokio::task::spawn_blocking(move || files.iter().try_for_each(|file| file.sync_data())));
+        }
+        for job in &mut *group {
+            tx.execute(sql!("savepoint act"), args![]).await?;
+            let before = (tx.head.clone(), tx.appended);
+            if !job.act.run(tx).await {
+                tx.execute(sql!("rollback to savepoint act"), args![]).await?;
+                (tx.head, tx.appended) = before;
+            }
+            tx.execute(sql!("release savepoint act"), args![]).await?;
+        }
+        let head = if tx.appended { Some(tx.seal().await?) } else { None };
+        if let Some(flushing) = flushing {
+            let flushed = flushing.await.map_err(|e| Error::Commit(e.to_string()))?;
+            flushed.map_err(|e| Error::Commit(format!("flush of a segment: {e}")))?;
+        }
+        tx.execute(sql!("commit"), args![]).await?;
+        Ok(head)
+    }
+}
+
+impl Job {
+    fn byte_count(&self) -> usize {
+        self.blobs.iter().map(|b| b.bytes.len()).sum()
+    }
+}
+
+/// Appends a blob unless its digest is known. The row belongs to the group, not to the act: bytes that a refused act
+/// brought stay known and are found again when they come once more.
+async fn keep(tx: &mut Tx, appender: &mut Appender, blob: &NewBlob, files: &mut Vec<Arc<File>>) -> Result<(), Error> {
+    let known = tx.row(sql!("select length from blob where digest = $1"), args![blob.digest]).await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let (place, file) = appender.append(blob)?;
+    if !files.iter().any(|f| Arc::ptr_eq(f, &file)) {
+        files.push(file);
+    }
+    tx.execute(
+        sql!("insert into blob (digest, segment, start, length) values ($1, $2, $3, $4)"),
+        args![blob.digest, place.segment, to_i64(place.start)?, to_i64(place.length)?],
+    )
+    .await?;
+    Ok(())
+}
+
+fn to_i64(count: u64) -> Result<i64, Error> {
+    i64::try_from(count).map_err(|_| Error::Corrupt { what: "length", why: count.to_string() })
+}

@@ -1,0 +1,5 @@
+//! The store on both databases.
+
+mod acts;
+mod blobs;
+mod journal;
