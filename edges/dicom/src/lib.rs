@@ -1,0 +1,13 @@
+//! DICOM at the platform's edge: the only home of its structs.
+//!
+//! [`dataset`] walks outside bytes within bounds, [`charset`] reads and writes their text, [`json`] gives the DICOM JSON
+//! model, [`render`] a picture, [`dimse`] is the network server and [`web`] the parsing half of DICOMweb. Storage,
+//! people and permissions come in through traits; this crate knows no engine.
+
+pub mod charset;
+pub mod dataset;
+
+/// Names this software in file meta groups and associations.
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.218931404637920341790162734508962127943";
+/// The software's version as DICOM shows it, at most 16 characters.
+pub const IMPLEMENTATION_VERSION: &str = "YITI_0_1";
