@@ -27,7 +27,7 @@ pub enum Value {
 /// Makes the argument list of a statement: `args![id, name, at]`.
 #[macro_export]
 macro_rules! args {
-    ($($value:expr),* $(,)?) => { &[$($crate::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { &[$($crate::Value::from($value)),*] as &[$crate::Value] };
 }
 
 macro_rules! into_value {

@@ -1,0 +1,129 @@
+//! Which order a study belongs to. Pure.
+//!
+//! A study meets its order by accession number within the institution that received it. The patient in the pictures must
+//! be the patient of the order; otherwise the study is kept and listed as unmatched, for a person to decide.
+
+use serde::{Deserialize, Serialize};
+use yiti_kernel::Date;
+
+use crate::patient::Sex;
+
+/// The patient as the pictures name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Patient ID.
+    pub number: &'a str,
+    /// Patient Name, decoded, component groups joined by `=`.
+    pub name: &'a str,
+    /// Sex.
+    pub sex: Sex,
+    /// Birthday.
+    pub birth_on: Option<Date>,
+    /// Accession Number.
+    pub accession_number: &'a str,
+}
+
+/// The patient of the order that has the accession number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// The group's number.
+    pub number: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Sex.
+    pub sex: Sex,
+    /// Birthday.
+    pub birth_on: Option<Date>,
+}
+
+/// Why a study has no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmatched {
+    /// No accession number, or none that the institution ordered.
+    NoOrder,
+    /// The pictures name another patient than the order.
+    WrongPatient,
+    /// The pictures name no patient.
+    EmptyName,
+}
+
+impl Unmatched {
+    /// As stored and as key in `locales/`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NoOrder => "no_order",
+            Self::WrongPatient => "wrong_patient",
+            Self::EmptyName => "empty_name",
+        }
+    }
+}
+
+/// Decides whether the pictures belong to the order.
+///
+/// # Errors
+/// [`Unmatched`] says why not.
+pub fn decide(seen: &Seen<'_>, expected: Option<&Expected<'_>>) -> Result<(), Unmatched> {
+    if plain(seen.name).is_empty() {
+        return Err(Unmatched::EmptyName);
+    }
+    let Some(expected) = expected.filter(|_| !seen.accession_number.trim().is_empty()) else {
+        return Err(Unmatched::NoOrder);
+    };
+    let same_number = seen.number.trim().eq_ignore_ascii_case(expected.number);
+    let same_name = seen.name.split('=').any(|group| plain(group) == plain(expected.name));
+    let sex_differs = seen.sex != Sex::Unknown && expected.sex != Sex::Unknown && seen.sex != expected.sex;
+    let birth_differs = matches!((seen.birth_on, expected.birth_on), (Some(a), Some(b)) if a != b);
+    // The number is the group's own, so it decides; without it the name must fit and nothing else may differ.
+    let fits = if seen.number.trim().is_empty() { same_name } else { same_number };
+    if fits && !sex_differs && !birth_differs { Ok(()) } else { Err(Unmatched::WrongPatient) }
+}
+
+/// A name without separators, white space and case.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '^' | '=' | '·' | '.'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yiti_kernel::civil::date;
+
+    const EXPECTED: Expected<'_> =
+        Expected { number: "P0000042", name: "王小东", sex: Sex::Male, birth_on: Some(date(1960, 2, 29)) };
+
+    fn seen<'a>(number: &'a str, name: &'a str) -> Seen<'a> {
+        Seen { number, name, sex: Sex::Male, birth_on: Some(date(1960, 2, 29)), accession_number: "2026031000001" }
+    }
+
+    #[test]
+    fn the_same_number_is_the_same_patient_however_the_name_is_written() {
+        assert_eq!(decide(&seen("P0000042", "Wang^XiaoDong=王^小东"), Some(&EXPECTED)), Ok(()));
+        assert_eq!(decide(&seen("p0000042 ", "WANG XIAODONG"), Some(&EXPECTED)), Ok(()));
+    }
+
+    #[test]
+    fn without_a_number_the_name_must_fit() {
+        assert_eq!(decide(&seen("", "Wang^XiaoDong=王^小东"), Some(&EXPECTED)), Ok(()));
+        assert_eq!(decide(&seen("", "李四"), Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+    }
+
+    #[test]
+    fn another_number_sex_or_birthday_is_another_patient() {
+        assert_eq!(decide(&seen("P0000043", "王小东"), Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+        let woman = Seen { sex: Sex::Female, ..seen("P0000042", "王小东") };
+        assert_eq!(decide(&woman, Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+        let younger = Seen { birth_on: Some(date(1961, 2, 28)), ..seen("P0000042", "王小东") };
+        assert_eq!(decide(&younger, Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+    }
+
+    #[test]
+    fn no_order_and_no_name_are_told_apart() {
+        assert_eq!(decide(&seen("P0000042", "王小东"), None), Err(Unmatched::NoOrder));
+        assert_eq!(decide(&seen("P0000042", "^^^^"), Some(&EXPECTED)), Err(Unmatched::EmptyName));
+    }
+}
