@@ -100,11 +100,7 @@ impl Working {
     ///
     /// # Errors
     /// [`Impossible`] when no day has a shift, or shifts of a day overlap.
-    pub fn new(
-        week: [Vec<Shift>; 7],
-        makeup: Vec<Shift>,
-        years: Arc<BTreeMap<i16, Year>>,
-    ) -> Result<Self, Impossible> {
+    pub fn new(week: [Vec<Shift>; 7], makeup: Vec<Shift>, years: Arc<BTreeMap<i16, Year>>) -> Result<Self, Impossible> {
         if week.iter().all(Vec::is_empty) {
             return Err(Impossible::NoShift);
         }
@@ -369,7 +365,11 @@ impl Calendars {
                     Err(fault) => faults.push(fault),
                 },
                 Ok((span, kind)) => {
-                    faults.push(fault::at(file, span, format!("unknown kind `{kind}`, expected `holidays` or `hours`")));
+                    faults.push(fault::at(
+                        file,
+                        span,
+                        format!("unknown kind `{kind}`, expected `holidays` or `hours`"),
+                    ));
                 }
                 Err(fault) => faults.push(fault),
             }
@@ -418,7 +418,8 @@ impl Calendars {
                     faults.push(fault::at(file, holiday.from.span(), format!("the holiday is not inside {number}")));
                     continue;
                 }
-                year.holidays.extend(std::iter::successors(Some(from), |on| on.tomorrow().ok()).take_while(|on| *on <= to));
+                year.holidays
+                    .extend(std::iter::successors(Some(from), |on| on.tomorrow().ok()).take_while(|on| *on <= to));
             }
             for workday in &entry.workdays {
                 let on = workday.get_ref().0;
@@ -462,8 +463,7 @@ impl Calendars {
         };
         let span = read.week.span();
         let week = read.week.into_inner();
-        let texts =
-            [week.monday, week.tuesday, week.wednesday, week.thursday, week.friday, week.saturday, week.sunday];
+        let texts = [week.monday, week.tuesday, week.wednesday, week.thursday, week.friday, week.saturday, week.sunday];
         let week = texts.map(|texts| {
             let shifts = texts.iter().filter_map(|text| {
                 let shift = shift(text.get_ref());

@@ -67,8 +67,7 @@ pub fn run_cases(files: &[File], rules: &Rules) -> Result<usize, Vec<Fault>> {
 fn run(file: &File, rule: &str, case: &Case, rules: &Rules) -> Result<(), Fault> {
     let start = instant(file, &case.start)?;
     let facts: Vec<(&str, &str)> = case.facts.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
-    let terms =
-        rules.start(rule, &facts, start).map_err(|why| fault::at(file, case.says.span(), why.to_string()))?;
+    let terms = rules.start(rule, &facts, start).map_err(|why| fault::at(file, case.says.span(), why.to_string()))?;
     let says = case.says.get_ref();
     if let Some(variant) = case.variant.as_ref().filter(|variant| *variant.get_ref() != terms.variant) {
         return Err(fault::at(file, variant.span(), format!("{says}: the variant is `{}`", terms.variant)));

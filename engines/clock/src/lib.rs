@@ -33,8 +33,5 @@ pub use store::{Error, ObligationId};
 use yiti_store::Migration;
 
 /// The tables of this crate.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 4001,
-    name: "obligations",
-    sql: include_str!("../migrations/4001_obligations.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 4001, name: "obligations", sql: include_str!("../migrations/4001_obligations.sql") }];

@@ -311,7 +311,8 @@ impl Obligation {
     #[must_use]
     pub fn moments(&self) -> Vec<Moment> {
         let schedule = &self.schedule;
-        let warning = schedule.warn_at.map(|at| Moment { at, kind: NoticeKind::Warning, step: 0, to_role: String::new() });
+        let warning =
+            schedule.warn_at.map(|at| Moment { at, kind: NoticeKind::Warning, step: 0, to_role: String::new() });
         let breach =
             Moment { at: just_after(schedule.due_at), kind: NoticeKind::Breach, step: 0, to_role: String::new() };
         let ladder = (0..).zip(&schedule.escalations).map(|(step, escalation)| Moment {

@@ -362,7 +362,11 @@ impl Rules {
         for version in entry.version {
             let from = version.effective_from.get_ref().0;
             if versions.last().is_some_and(|last| last.effective_from >= from) {
-                faults.push(fault::at(file, version.effective_from.span(), "the versions are to stand in order of time"));
+                faults.push(fault::at(
+                    file,
+                    version.effective_from.span(),
+                    "the versions are to stand in order of time",
+                ));
             }
             let variants = self.variants(file, &version, &entry.provenance, &entry.facts, faults);
             if variants.is_empty() {
@@ -372,7 +376,8 @@ impl Rules {
             let digest = digest(&id, from, &variants);
             versions.push(Version { effective_from: from, digest, variants });
         }
-        let rule = Rule { id: id.clone(), title: entry.title, provenance: entry.provenance, facts: entry.facts, versions };
+        let rule =
+            Rule { id: id.clone(), title: entry.title, provenance: entry.provenance, facts: entry.facts, versions };
         self.files.insert(id.clone(), file.path.clone());
         self.rules.insert(id, rule);
     }
@@ -406,7 +411,11 @@ impl Rules {
                 }
             }
             let Some(limit_minutes) = entry.limit_minutes.as_ref().or(version.limit_minutes.as_ref()) else {
-                faults.push(fault::at(file, entry.id.span(), "neither the variant nor its version has `limit_minutes`"));
+                faults.push(fault::at(
+                    file,
+                    entry.id.span(),
+                    "neither the variant nor its version has `limit_minutes`",
+                ));
                 continue;
             };
             let own_warning = entry.warn_ratio.is_some() || entry.warn_minutes.is_some();
@@ -453,7 +462,11 @@ impl Rules {
         }
         let warn_lead_minutes = match (draft.warn_ratio, draft.warn_minutes) {
             (Some(ratio), Some(_)) => {
-                faults.push(fault::at(file, ratio.span(), "either `warn_ratio` or `warn_minutes` is expected, not both"));
+                faults.push(fault::at(
+                    file,
+                    ratio.span(),
+                    "either `warn_ratio` or `warn_minutes` is expected, not both",
+                ));
                 None
             }
             (Some(ratio), None) => {
@@ -464,7 +477,11 @@ impl Rules {
             }
             (None, Some(minutes)) => {
                 if *minutes.get_ref() == 0 || *minutes.get_ref() >= limit {
-                    faults.push(fault::at(file, minutes.span(), "the warning comes before the due instant, after the start"));
+                    faults.push(fault::at(
+                        file,
+                        minutes.span(),
+                        "the warning comes before the due instant, after the start",
+                    ));
                 }
                 Some(*minutes.get_ref())
             }
@@ -491,7 +508,6 @@ impl Rules {
 }
 
 /// From the warning to the due instant: the warning comes at the first whole minute at which `ratio` of `limit` passed.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the ratio lies between 0 and 1")]
 fn lead(limit: u32, ratio: f64) -> u32 {
     // Binary fractions: 0.7 of 10 would be 7.000000000000001 and round up to 8.
     let passed = (f64::from(limit) * ratio - 1e-6).ceil();

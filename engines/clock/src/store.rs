@@ -267,13 +267,7 @@ pub async fn pause(
 ///
 /// # Errors
 /// As [`Obligation::resume`].
-pub async fn resume(
-    tx: &mut Tx,
-    rules: &Rules,
-    id: ObligationId,
-    actor: &By,
-    now: Timestamp,
-) -> Result<Stored, Error> {
+pub async fn resume(tx: &mut Tx, rules: &Rules, id: ObligationId, actor: &By, now: Timestamp) -> Result<Stored, Error> {
     let mut stored = get(tx, id).await?;
     let calendar = rules.calendar(&stored.course.plan);
     stored.course = stored.course.resume(&calendar, now)?;
@@ -320,13 +314,7 @@ pub async fn satisfy_for(
 ///
 /// # Errors
 /// As [`Obligation::cancel`].
-pub async fn cancel(
-    tx: &mut Tx,
-    id: ObligationId,
-    reason: &str,
-    actor: &By,
-    now: Timestamp,
-) -> Result<Stored, Error> {
+pub async fn cancel(tx: &mut Tx, id: ObligationId, reason: &str, actor: &By, now: Timestamp) -> Result<Stored, Error> {
     let mut stored = get(tx, id).await?;
     let was_breached = stored.course.breached_at.is_some();
     stored.course = stored.course.cancel(now, reason)?;
@@ -487,10 +475,7 @@ pub async fn get(reader: &mut Reader, id: ObligationId) -> Result<Stored, Error>
 /// [`Error::Store`].
 pub async fn find_open(reader: &mut Reader, rule: &str, subject: Uuid) -> Result<Option<Stored>, Error> {
     let row = reader
-        .row(
-            sql!("select * from obligation where subject_id = $1 and rule = $2 and is_open = 1"),
-            args![subject, rule],
-        )
+        .row(sql!("select * from obligation where subject_id = $1 and rule = $2 and is_open = 1"), args![subject, rule])
         .await?;
     row.as_ref().map(stored).transpose()
 }
