@@ -13,9 +13,12 @@ function pressed(event) {
 function move(step) {
   const rows = Array.from(document.querySelectorAll('[data-rows] > tr, [data-rows] > li')).filter(visible);
   if (!rows.length) return false;
-  const at = rows.findIndex((row) => row.classList.contains('is-current'));
+  // The focus outlives a live refresh of the rows, the class may not.
+  const focused = rows.findIndex((row) => row.contains(document.activeElement));
+  const marked = rows.findIndex((row) => row.classList.contains('is-current'));
+  const at = focused < 0 ? marked : focused;
   const next = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step))];
-  if (at >= 0) rows[at].classList.remove('is-current');
+  if (marked >= 0) rows[marked].classList.remove('is-current');
   next.classList.add('is-current');
   const link = next.querySelector('a, button');
   if (link) link.focus();
