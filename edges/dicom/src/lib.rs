@@ -9,6 +9,7 @@ pub mod attributes;
 pub mod charset;
 pub mod dataset;
 pub mod dimse;
+pub mod json;
 pub mod query;
 
 /// Names this software in file meta groups and associations.

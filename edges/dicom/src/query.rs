@@ -13,6 +13,7 @@ const KEY_COUNT_MAX: usize = 512;
 /// Values in one list of identifiers.
 const LIST_COUNT_MAX: usize = 1024;
 const VALUE_BYTES_MAX: usize = 65_536;
+const QUERY_LEVEL: Tag = Tag(0x0008, 0x0052);
 
 /// What a key asks of a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -263,8 +264,8 @@ fn read_keys<'s>(
         if *count > KEY_COUNT_MAX {
             return Err(QueryError::TooLarge { tag });
         }
-        // Group lengths are no keys, and a key that is repeated must not be answered twice.
-        if tag.1 == 0 || keys.iter().any(|key| key.tag == tag) {
+        // Group lengths and the character set are no keys, and a repeated key must not be answered twice.
+        if tag.1 == 0 || tag == Tag(0x0008, 0x0005) || keys.iter().any(|key| key.tag == tag) {
             continue;
         }
         let vr = match element.vr {
@@ -283,6 +284,7 @@ fn read_keys<'s>(
                 return Err(QueryError::TooLarge { tag });
             }
             let matching = match vr {
+                _ if tag == QUERY_LEVEL => Matching::Universal,
                 VR::US | VR::UL | VR::SS | VR::SL | VR::FD | VR::FL | VR::OB | VR::OW | VR::UN => Matching::Universal,
                 _ => Matching::parse(tag, vr, &charset.decode(value).text)?,
             };
@@ -296,7 +298,7 @@ fn read_keys<'s>(
 
 /// Reads the query level (0008,0052).
 pub fn read_level(data: &DataSet<'_>) -> Result<Level, QueryError> {
-    match data.get(Tag(0x0008, 0x0052)).map(|element| data.trimmed(element)) {
+    match data.get(QUERY_LEVEL).map(|element| data.trimmed(element)) {
         Some(b"STUDY") => Ok(Level::Study),
         Some(b"SERIES") => Ok(Level::Series),
         Some(b"IMAGE") => Ok(Level::Image),

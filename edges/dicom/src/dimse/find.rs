@@ -13,7 +13,7 @@ use crate::{
     attributes::Attributes,
     charset::Charset,
     dataset::{Syntax, Tag, read_data_set},
-    query::{Key, QueryError, StudyRootQuery, WorklistQuery, read_identifier, read_level},
+    query::{Key, Level, QueryError, StudyRootQuery, WorklistQuery, read_identifier, read_level},
 };
 use futures::FutureExt;
 
@@ -38,6 +38,14 @@ pub(super) async fn answer<S: Service>(
         Ok(read) => read,
         Err(refused) => return finish(out, context, command, Err(refused)).await,
     };
+    let level = match &asked {
+        Asked::Worklist(_) => None,
+        Asked::Studies(query) => Some(match query.level {
+            Level::Study => "STUDY",
+            Level::Series => "SERIES",
+            Level::Image => "IMAGE",
+        }),
+    };
     let service = &shared.service;
     let found = async {
         match asked {
@@ -53,8 +61,12 @@ pub(super) async fn answer<S: Service>(
             return end(out, context, command, command::CANCELED, "", None).await;
         }
     };
-    let answers = match found {
-        Ok(answers) => answers,
+    let answers: Vec<Attributes> = match found {
+        Ok(answers) => match level {
+            // PS3.4 C.4.1.1.3.2: every answer repeats the level.
+            Some(level) => answers.into_iter().map(|answer| answer.text(Tag(0x0008, 0x0052), level)).collect(),
+            None => answers,
+        },
         Err(refused) => return finish(out, context, command, Err(refused)).await,
     };
     write_all(reader, out, context, command, &answers, &keys, &charset).await
