@@ -2,7 +2,7 @@
 //
 // Takes what npm has installed and what stands here, and writes what the server serves:
 //
-//   OUTDIR/assets/   ours: yiti.<hash>.css, yiti.<hash>.js, htmx.<hash>.js, icons.<hash>.svg, favicon.<hash>.svg
+//   OUTDIR/assets/   ours: yiti.<hash>.css, yiti.<hash>.js, htmx.<hash>.js, icons.<hash>.svg, favicon.<hash>.svg, licences
 //   OUTDIR/ohif/     the image viewer; its own hashed names must be served at the site root
 //   OUTDIR/manifest.json
 //
@@ -35,7 +35,7 @@ const OHIF_LEFT_OUT = [
 const TYPES = {
   css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', mjs: 'text/javascript; charset=utf-8',
   svg: 'image/svg+xml', html: 'text/html; charset=utf-8', json: 'application/json', wasm: 'application/wasm',
-  png: 'image/png', woff2: 'font/woff2', ico: 'image/x-icon', jsonc: 'application/json',
+  txt: 'text/plain; charset=utf-8', png: 'image/png', woff2: 'font/woff2', ico: 'image/x-icon', jsonc: 'application/json',
 };
 const COMPRESSED = new Set(['css', 'js', 'mjs', 'svg', 'html', 'json', 'wasm']);
 
@@ -115,6 +115,16 @@ function viewerPage() {
 `;
 }
 
+/** The licences of what is passed on, as they ask for. */
+function licences() {
+  const files = [['@ohif/app', 'LICENSE'], ['@tabler/icons', 'LICENSE'], ['htmx.org', 'LICENSE']];
+  return files.map(([name, file]) => {
+    const { version, license } = JSON.parse(read(npm(name), 'package.json'));
+    const full = path.join(npm(name), file);
+    return `${name} ${version} (${license})\n\n${fs.existsSync(full) ? fs.readFileSync(full) : ''}`;
+  }).join('\n\n----------------------------------------\n\n');
+}
+
 function* walk(folder, under = '') {
   for (const entry of fs.readdirSync(path.join(folder, under), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const name = under + entry.name;
@@ -137,6 +147,7 @@ function collect(withViewer) {
   own('htmx.js', read(npm('htmx.org'), 'dist/htmx.min.js').toString().replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n'));
   own('icons.svg', icons());
   own('favicon.svg', read(here, 'favicon.svg'));
+  own('licences.txt', licences());
 
   if (!withViewer) return files;
   const viewer = (name, url, content) => files.push({
@@ -197,6 +208,6 @@ if (last && last.stamp.all === print.all) {
   fs.rmSync(out, { recursive: true, force: true });
   fs.renameSync(fresh, out);
   const total = (key) => (entries.reduce((sum, [, entry]) => sum + (entry[key] || entry.bytes), 0) / 1e6).toFixed(1);
-  const first = entries.filter(([name]) => !name.startsWith('ohif/')).reduce((sum, [, entry]) => sum + (entry.br || entry.bytes), 0);
+  const first = entries.filter(([name]) => !/^ohif|^licences/.test(name)).reduce((sum, [, entry]) => sum + (entry.br || entry.bytes), 0);
   console.log(`assets: ${entries.length} files, ${total('bytes')} MB (brotli ${total('br')} MB), pages need ${(first / 1000).toFixed(1)} kB, ${Date.now() - started} ms`);
 }

@@ -42,7 +42,9 @@ function help() {
     list.append(term, Object.assign(document.createElement('dd'), { textContent: words }));
   };
   document.querySelectorAll('[data-key]').forEach((node) => {
-    if (visible(node)) line(node.dataset.key, node.dataset.keyLabel || node.getAttribute('aria-label') || node.textContent.trim());
+    if (!visible(node)) return;
+    const words = Array.from(node.childNodes).filter((part) => part.nodeName !== 'KBD').map((part) => part.textContent).join('');
+    line(node.dataset.key, node.dataset.keyLabel || node.getAttribute('aria-label') || words.trim());
   });
   if (document.querySelector('[data-rows]')) { line('j / k', text('keys-rows')); line('Enter', text('keys-open')); }
   line('?', text('keys-title'));

@@ -3,6 +3,7 @@
 
 // The viewer's page carries no inline script (content-security policy), so what OHIF expects from it stands here.
 window.PUBLIC_URL = '/';
+console.time('scriptToView');
 window.browserImportFunction = (path) => import(path);
 
 // Chinese unless the person has chosen otherwise in the viewer.
@@ -19,6 +20,9 @@ window.config = {
     // No guided tour; no third-party pages from the "about" box.
     { 'ohif.tours': { $set: [] } },
   ],
+  whiteLabeling: {
+    createLogoComponentFn: (React) => React.createElement('a', { href: '/', className: 'text-white text-lg', title: '一体' }, '一体影像'),
+  },
   showStudyList: false,
   // The group decides and documents that this viewer is not a certified diagnostic device (see the manual).
   investigationalUseDialog: { option: 'never' },

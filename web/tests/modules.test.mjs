@@ -34,6 +34,8 @@ before(async () => {
     const asset = Object.values(manifest).find((entry) => entry.url === url);
     if (asset) { response.writeHead(200, { 'content-type': asset.type }); fs.createReadStream(path.join(dist, asset.path)).pipe(response); return; }
     if (url === '/live') { response.writeHead(200, { 'content-type': 'text/event-stream' }); response.write(':\n\n'); streams.push(response); return; }
+    if (url === '/echo') { response.writeHead(200, headers); response.end(`<p id="echo">${request.url.split('?')[1] || ''}</p>`); return; }
+    if (/^\/status\/\d+$/.test(url)) { response.writeHead(Number(url.slice(8)), { ...headers, ...(url === '/status/401' ? { 'HX-Redirect': '/signed-out' } : {}) }); response.end('<p id="fresh">swapped</p>'); return; }
     if (url === '/rows') { response.writeHead(200, headers); response.end('<p id="fresh">fresh</p>'); return; }
     if (request.method === 'POST') {
       let text = '';
@@ -172,4 +174,38 @@ test('dates in any common spelling, sentences and sums', async () => {
   assert.equal(await tab.getAttribute('output', 'data-grade'), '0');
   await tab.selectOption('#p', '0');
   assert.equal(await tab.getAttribute('output', 'data-grade'), '3');
+});
+
+test('htmx: a refused form is swapped in, a server fault is not, a lost session leaves the page', async () => {
+  const tab = await open('<div id="a"><button id="b422" hx-get="/status/422" hx-target="#a">x</button><button id="b503" hx-get="/status/503" hx-target="#a">y</button></div><button id="b401" hx-get="/status/401" hx-target="#a">z</button>');
+  await tab.click('#b503');
+  await tab.waitForTimeout(300);
+  assert.equal(await tab.isVisible('#b422'), true);
+  await tab.click('#b422');
+  await tab.waitForSelector('#a #fresh');
+  await tab.click('#b401');
+  await tab.waitForURL('**/signed-out');
+});
+
+test('htmx: what a GET sends, and that nothing is inherited unasked', async () => {
+  const tab = await open('<div hx-target="#out"><form id="f" hx-get="/echo" hx-target="#out"><input name="q" value="1"><input id="i" name="w" value="2" hx-get="/echo" hx-target="#out" hx-trigger="keyup"><button name="act" value="go">s</button></form><div id="out"></div><button id="own" hx-get="/rows">own</button></div><div hx-target:inherited="#out2"><button id="inh" hx-get="/rows">inh</button><div id="out2"></div></div>');
+  await tab.click('#f button');
+  await tab.waitForFunction(() => document.getElementById('echo')?.textContent === 'q=1&w=2&act=go');
+  await tab.focus('#i');
+  await tab.keyboard.press('Shift');
+  await tab.waitForFunction(() => document.getElementById('echo')?.textContent === 'w=2');
+  await tab.click('#own');
+  await tab.waitForSelector('#own #fresh');
+  await tab.click('#inh');
+  await tab.waitForSelector('#out2 #fresh');
+});
+
+test('htmx: a morph keeps what is being typed', async () => {
+  const tab = await open('<div id="rows" hx-get="/morph" hx-trigger="live:inbox from:body" hx-swap="innerMorph"><input id="keep"><p id="old">old</p></div>');
+  await tab.route('**/morph', (route) => route.fulfill({ contentType: 'text/html', body: '<input id="keep"><p id="fresh">new</p>' }));
+  await tab.fill('#keep', 'typing');
+  await tab.evaluate(() => document.body.dispatchEvent(new CustomEvent('live:inbox')));
+  await tab.waitForSelector('#fresh');
+  assert.equal(await tab.inputValue('#keep'), 'typing');
+  assert.equal(await tab.evaluate(() => document.activeElement.id), 'keep');
 });
