@@ -88,6 +88,11 @@ impl Attributes {
         }
     }
 
+    /// Keeps only attributes whose tag is wanted.
+    pub fn retain(&mut self, wanted: impl Fn(Tag) -> bool) {
+        self.entries.retain(|tag, _| wanted(*tag));
+    }
+
     /// All attributes in tag order.
     pub fn iter(&self) -> impl Iterator<Item = (Tag, &Value)> {
         self.entries.iter().map(|(tag, value)| (*tag, value))

@@ -165,6 +165,11 @@ fn is_text(vr: VR) -> bool {
     )
 }
 
+/// Writing into a string cannot fail.
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
 fn push_tag(out: &mut String, tag: Tag) {
     let _ = write!(out, r#""{:04X}{:04X}""#, tag.0, tag.1);
 }
@@ -255,7 +260,7 @@ fn number_strings(out: &mut String, value: &[u8], integer: bool) {
     list(out, text.split('\\').map(trim), |out, text| {
         if integer {
             match text.parse::<i64>() {
-                Ok(number) => drop(write!(out, "{number}")),
+                Ok(number) => put(out, format_args!("{number}")),
                 Err(_) => push_string(out, text),
             }
         } else if is_json_number(text) {
@@ -299,12 +304,12 @@ fn push_float(out: &mut String, number: f64) {
 
 fn numbers(out: &mut String, value: &[u8], vr: VR, big: bool) {
     match vr {
-        VR::US => fixed::<2>(out, value, big, |out, bytes| drop(write!(out, "{}", u16::from_le_bytes(bytes)))),
-        VR::SS => fixed::<2>(out, value, big, |out, bytes| drop(write!(out, "{}", i16::from_le_bytes(bytes)))),
-        VR::UL => fixed::<4>(out, value, big, |out, bytes| drop(write!(out, "{}", u32::from_le_bytes(bytes)))),
-        VR::SL => fixed::<4>(out, value, big, |out, bytes| drop(write!(out, "{}", i32::from_le_bytes(bytes)))),
-        VR::UV => fixed::<8>(out, value, big, |out, bytes| drop(write!(out, "{}", u64::from_le_bytes(bytes)))),
-        VR::SV => fixed::<8>(out, value, big, |out, bytes| drop(write!(out, "{}", i64::from_le_bytes(bytes)))),
+        VR::US => fixed::<2>(out, value, big, |out, bytes| put(out, format_args!("{}", u16::from_le_bytes(bytes)))),
+        VR::SS => fixed::<2>(out, value, big, |out, bytes| put(out, format_args!("{}", i16::from_le_bytes(bytes)))),
+        VR::UL => fixed::<4>(out, value, big, |out, bytes| put(out, format_args!("{}", u32::from_le_bytes(bytes)))),
+        VR::SL => fixed::<4>(out, value, big, |out, bytes| put(out, format_args!("{}", i32::from_le_bytes(bytes)))),
+        VR::UV => fixed::<8>(out, value, big, |out, bytes| put(out, format_args!("{}", u64::from_le_bytes(bytes)))),
+        VR::SV => fixed::<8>(out, value, big, |out, bytes| put(out, format_args!("{}", i64::from_le_bytes(bytes)))),
         VR::FL => fixed::<4>(out, value, big, |out, bytes| float(out, f64::from(f32::from_le_bytes(bytes)), true)),
         VR::FD => fixed::<8>(out, value, big, |out, bytes| float(out, f64::from_le_bytes(bytes), false)),
         VR::AT => {
@@ -315,7 +320,7 @@ fn numbers(out: &mut String, value: &[u8], vr: VR, big: bool) {
                     false => (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d])),
                 })
             });
-            list(out, values, |out, (group, element)| drop(write!(out, r#""{group:04X}{element:04X}""#)));
+            list(out, values, |out, (group, element)| put(out, format_args!(r#""{group:04X}{element:04X}""#)));
         }
         _ => {}
     }

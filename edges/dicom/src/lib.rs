@@ -11,6 +11,8 @@ pub mod dataset;
 pub mod dimse;
 pub mod json;
 pub mod query;
+pub mod render;
+pub mod web;
 
 /// Names this software in file meta groups and associations.
 pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.218931404637920341790162734508962127943";
