@@ -240,8 +240,7 @@ fn names(out: &mut String, text: &str) {
 
 fn push_name(out: &mut String, name: PersonName) {
     out.push('{');
-    let groups =
-        [("Alphabetic", &name.alphabetic), ("Ideographic", &name.ideographic), ("Phonetic", &name.phonetic)];
+    let groups = [("Alphabetic", &name.alphabetic), ("Ideographic", &name.ideographic), ("Phonetic", &name.phonetic)];
     let mut first = true;
     for (key, group) in groups.into_iter().filter(|(_, group)| !group.is_empty()) {
         if !first {

@@ -7,16 +7,8 @@ use yiti_dicom::charset::{Charset, PersonName};
 const EXAMPLES: [(&[u8], &[u8], &str); 10] = [
     (b"GB18030", b"Wang^XiaoDong=\xCD\xF5^\xD0\xA1\xB6\xAB", "Wang^XiaoDong=王^小东"),
     (b"GBK", b"Wang^XiaoDong=\xCD\xF5^\xD0\xA1\xB6\xAB", "Wang^XiaoDong=王^小东"),
-    (
-        b"\\ISO 2022 IR 58",
-        b"Wang^XiaoDong=\x1b$)A\xCD\xF5^\x1b$)A\xD0\xA1\xB6\xAB",
-        "Wang^XiaoDong=王^小东",
-    ),
-    (
-        b"\\ISO 2022 IR 58",
-        b"Zhang^XiaoDong=\x1b$)A\xD5\xC5^\x1b$)A\xD0\xA1\xB6\xAB",
-        "Zhang^XiaoDong=张^小东",
-    ),
+    (b"\\ISO 2022 IR 58", b"Wang^XiaoDong=\x1b$)A\xCD\xF5^\x1b$)A\xD0\xA1\xB6\xAB", "Wang^XiaoDong=王^小东"),
+    (b"\\ISO 2022 IR 58", b"Zhang^XiaoDong=\x1b$)A\xD5\xC5^\x1b$)A\xD0\xA1\xB6\xAB", "Zhang^XiaoDong=张^小东"),
     (b"ISO_IR 192", "Wang^XiaoDong=王^小東".as_bytes(), "Wang^XiaoDong=王^小東"),
     (
         b"\\ISO 2022 IR 87",

@@ -1,5 +1,7 @@
 //! The network server against dcmtk's clients, a raw client and hostile bytes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::{
     fs,
     future::Future,
@@ -89,7 +91,11 @@ impl Service for Memory {
 }
 
 /// Runs a test against a listening server, then stops it.
-fn with_server<F: Future<Output = ()>>(memory: Memory, config: Config, test: impl FnOnce(SocketAddr, Arc<Memory>) -> F) {
+fn with_server<F: Future<Output = ()>>(
+    memory: Memory,
+    config: Config,
+    test: impl FnOnce(SocketAddr, Arc<Memory>) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -151,7 +157,8 @@ fn flag_for(transfer_syntax: &str) -> Option<&'static str> {
 }
 
 fn sample_files() -> Vec<PathBuf> {
-    let manifest = fs::read_to_string(shared().join("dicom/manifest.csv")).expect("the shared sample files are missing");
+    let manifest =
+        fs::read_to_string(shared().join("dicom/manifest.csv")).expect("the shared sample files are missing");
     manifest.lines().skip(1).map(|line| shared().join("dicom").join(line.split(',').next().unwrap())).collect()
 }
 
@@ -220,9 +227,7 @@ struct Raw(TcpStream);
 
 impl Raw {
     async fn associate(address: SocketAddr, class: &str, transfer_syntax: &str) -> Raw {
-        let item = |kind: u8, content: &[u8]| {
-            [&[kind, 0][..], &(content.len() as u16).to_be_bytes(), content].concat()
-        };
+        let item = |kind: u8, content: &[u8]| [&[kind, 0][..], &(content.len() as u16).to_be_bytes(), content].concat();
         let mut body = [&[0, 1, 0, 0][..], b"ARCHIVE         MODALITY        ", &[0; 32]].concat();
         body.extend(item(0x10, b"1.2.840.10008.3.1.1.1"));
         let context =

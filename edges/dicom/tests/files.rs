@@ -1,5 +1,7 @@
 //! Every shared sample file against its manifest row.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::{fs, path::PathBuf};
 use yiti_dicom::dataset::{File, Header, Limits, PixelData};
 

@@ -1,5 +1,7 @@
 //! Files made to break readers: bounded, never a panic, refused where they must be.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use std::{fs, io::Read, path::PathBuf};

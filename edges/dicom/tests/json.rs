@@ -1,5 +1,7 @@
 //! The DICOM JSON model of the sample files.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use serde_json::Value;
 use std::{fs, path::PathBuf};
 use yiti_dicom::{

@@ -1,5 +1,7 @@
 //! Decoded frames against pydicom's hashes, and pictures of every colour model.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use sha2::{Digest, Sha256};
 use std::{fs, path::PathBuf};
 use yiti_dicom::{
@@ -20,7 +22,12 @@ fn rows() -> Vec<(String, String, String)> {
         let kind = rest.rsplit_once(",\"").map(|(_, kind)| kind.trim_end_matches('"').to_owned());
         (name, kind.unwrap_or_default(), hash.to_owned())
     };
-    manifest.lines().skip(1).map(cells).filter(|(_, kind, hash)| !kind.starts_with("error") && !hash.is_empty()).collect()
+    manifest
+        .lines()
+        .skip(1)
+        .map(cells)
+        .filter(|(_, kind, hash)| !kind.starts_with("error") && !hash.is_empty())
+        .collect()
 }
 
 #[test]
@@ -100,7 +107,8 @@ fn colours_come_out_right() {
         image::load_from_memory(&png).unwrap().into_rgb8()
     };
     // The same test picture, compressed four ways: red on top.
-    for name in ["SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle.dcm", "SC_ybr_full_422_uncompressed.dcm"] {
+    for name in ["SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle.dcm", "SC_ybr_full_422_uncompressed.dcm"]
+    {
         let [red, green, blue] = rgb(&format!("pydicom/{name}")).get_pixel(50, 5).0;
         assert!(red > 240 && green < 15 && blue < 15, "{name}: {red} {green} {blue}");
     }

@@ -35,7 +35,8 @@ fn read(bytes: &[u8], size: usize, content_type: &str, limits: MultipartLimits) 
 #[test]
 fn parts_come_back_as_they_were_written_however_they_are_cut() {
     let content = [&b"first \r\n--edg half a boundary\r\n"[..], b"", &[0xFF; 5000]];
-    let parts = content.map(|bytes| Part { content_type: "application/dicom".into(), bytes: Bytes::copy_from_slice(bytes) });
+    let parts =
+        content.map(|bytes| Part { content_type: "application/dicom".into(), bytes: Bytes::copy_from_slice(bytes) });
     let stream = multipart::write(stream::iter(parts.clone().map(Ok::<_, Infallible>)), "edge");
     let written: Vec<u8> = block_on(stream.map(|chunk| chunk.unwrap()).collect::<Vec<_>>()).concat();
     for size in [1, 2, 3, 7, 64, 10_000] {
@@ -64,7 +65,8 @@ fn a_query_string_becomes_typed_keys() {
     assert_eq!(qido.query.condition(Tag(0x08, 0x61)), &Matching::OneOf(vec!["CT".into(), "MR".into()]));
     assert!(matches!(qido.query.condition(Tag(0x08, 0x20)), Matching::Dates { from: Some(_), to: Some(_) }));
     assert!(qido.keeps(Tag(0x08, 0x1030)) && qido.keeps(Tag(0x10, 0x10)) && !qido.keeps(Tag(0x18, 0x15)));
-    let series = Qido::parse(Level::Series, "StudyInstanceUID=1.2.3,1.2.4&RequestAttributesSequence.0040100A.CodeValue=x");
+    let series =
+        Qido::parse(Level::Series, "StudyInstanceUID=1.2.3,1.2.4&RequestAttributesSequence.0040100A.CodeValue=x");
     let series = series.unwrap();
     assert_eq!(series.query.condition(Tag(0x20, 0xD)), &Matching::Uids(vec!["1.2.3".into(), "1.2.4".into()]));
     assert!(series.query.keys[1].items.is_some());
@@ -99,8 +101,12 @@ fn accept_headers_of_known_clients_are_understood() {
     assert_eq!(any.content_type, "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.90");
     let plain = r#"multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1"#;
     assert!(accept::frames(Some(plain), rle).unwrap().decode);
+    assert!(accept::frames(Some(plain), "1.2.840.10008.1.2.2").unwrap().decode);
     assert!(accept::frames(Some(plain), j2k).is_none());
-    assert_eq!(accept::frames(Some(plain), raw).unwrap().content_type, "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1");
+    assert_eq!(
+        accept::frames(Some(plain), raw).unwrap().content_type,
+        "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
+    );
     let jls = accept::frames(Some("image/jls, multipart/related; type=\"image/jls\";q=0.5"), "1.2.840.10008.1.2.4.80");
     assert!(jls.unwrap().single);
     assert_eq!(accept::instances(Some("*/*"), j2k), Some(InstanceForm::Multipart));

@@ -93,9 +93,12 @@ pub(super) fn decode(base: Repertoire, extensions: &[Repertoire], bytes: &[u8]) 
             continue;
         }
         let (found, used) = match high {
-            Some(set) if set.is_double() => {
-                (rest.get(1).filter(|second| !second.is_ascii()).and_then(|second| set.double(byte & 0x7F, second & 0x7F)), 2)
-            }
+            Some(set) if set.is_double() => (
+                rest.get(1)
+                    .filter(|second| !second.is_ascii())
+                    .and_then(|second| set.double(byte & 0x7F, second & 0x7F)),
+                2,
+            ),
             Some(set) => (set.single(byte), 1),
             None => (None, 1),
         };

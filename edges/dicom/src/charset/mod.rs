@@ -142,11 +142,9 @@ impl Charset {
         let high_count = bytes.iter().filter(|byte| !byte.is_ascii()).count();
         let mut runs = bytes.split(u8::is_ascii).filter(|run| !run.is_empty());
         let in_pairs = runs.all(|run| {
-            run.len() % 2 == 0
-                && run.chunks_exact(2).all(|pair| matches!(pair, [0xB0..=0xF7, 0xA1..=0xFE]))
+            run.len() % 2 == 0 && run.chunks_exact(2).all(|pair| matches!(pair, [0xB0..=0xF7, 0xA1..=0xFE]))
         });
-        self.base == Repertoire::Ascii
-            || (high_count >= 4 && (in_pairs || std::str::from_utf8(bytes).is_ok()))
+        self.base == Repertoire::Ascii || (high_count >= 4 && (in_pairs || std::str::from_utf8(bytes).is_ok()))
     }
 }
 

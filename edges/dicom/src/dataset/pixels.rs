@@ -103,8 +103,7 @@ impl Header {
             let start_of = |fragment: &Range<usize>| (fragment.start - first.start) as u64;
             let start = offsets[index];
             let end = offsets.get(index + 1).copied().unwrap_or(u64::MAX);
-            let found: Vec<_> =
-                fragments.iter().filter(|f| (start..end).contains(&start_of(f))).cloned().collect();
+            let found: Vec<_> = fragments.iter().filter(|f| (start..end).contains(&start_of(f))).cloned().collect();
             return match found.first() {
                 Some(fragment) if start_of(fragment) == start => Ok(found),
                 _ => Err(FrameError::TooShort { frame }),
@@ -148,7 +147,8 @@ impl Header {
                 if let [range] = &ranges[..] {
                     return bytes.get(range.clone()).map(Cow::Borrowed).ok_or(too_short);
                 }
-                let mut joined = Vec::with_capacity(ranges.iter().map(|range| range.len()).sum::<usize>().min(bytes.len()));
+                let mut joined =
+                    Vec::with_capacity(ranges.iter().map(|range| range.len()).sum::<usize>().min(bytes.len()));
                 for range in ranges {
                     joined.extend_from_slice(bytes.get(range).ok_or(too_short.clone())?);
                 }

@@ -19,7 +19,9 @@ pub(crate) fn trim_padding(bytes: &[u8]) -> &[u8] {
 pub fn is_valid_uid(uid: &str) -> bool {
     (1..=64).contains(&uid.len())
         && uid.split('.').all(|part| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part == "0" || !part.starts_with('0'))
         })
 }
 

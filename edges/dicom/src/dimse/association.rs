@@ -17,7 +17,7 @@ use tokio::{
     io::AsyncWriteExt,
     net::{TcpStream, tcp::OwnedWriteHalf},
     sync::watch,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 /// What every association shares.
@@ -152,6 +152,7 @@ async fn messages<S: Service>(
     let mut stopped = shared.stopped.clone();
     let mut incoming = Incoming::default();
     let mut size_before = 0;
+    let mut started = Instant::now();
     loop {
         let idle = incoming.command.is_none() && incoming.command_bytes.is_empty();
         let unit = if idle {
@@ -162,6 +163,12 @@ async fn messages<S: Service>(
         } else {
             reader.next(shared.config.artim).await?
         };
+        if idle {
+            started = Instant::now();
+        } else if started.elapsed() > shared.config.artim + Duration::from_millis(incoming.data.len() as u64 / 8) {
+            // Slower than 8 kB a second on the whole.
+            return Err(PduError::TimedOut.into());
+        }
         match unit.kind {
             pdu::P_DATA => {}
             pdu::RELEASE_RQ => {
@@ -281,8 +288,7 @@ async fn store<S: Service>(
     file: Bytes,
     data_offset: usize,
 ) -> Result<(), StoreRefused> {
-    let mismatch =
-        |comment: &str, tag| StoreRefused::Mismatch { comment: comment.to_owned(), tag: Some(tag) };
+    let mismatch = |comment: &str, tag| StoreRefused::Mismatch { comment: comment.to_owned(), tag: Some(tag) };
     if command.sop_class != context.abstract_syntax {
         return Err(mismatch("the class differs from the presentation context", Tag(0, 0x0002)));
     }
@@ -308,13 +314,7 @@ async fn store<S: Service>(
     if identity.sop_class_uid != command.sop_class {
         return Err(mismatch("the class differs from the command", Tag(0x0008, 0x0016)));
     }
-    let instance = ReceivedInstance {
-        file,
-        data_offset,
-        header,
-        identity,
-        calling: peer.calling.clone(),
-        peer: peer.address,
-    };
+    let instance =
+        ReceivedInstance { file, data_offset, header, identity, calling: peer.calling.clone(), peer: peer.address };
     shared.service.store(&peer.caller, instance).await
 }

@@ -81,13 +81,9 @@ async fn write_all(
     keys: &[Key],
     charset: &Charset,
 ) -> Result<(), Ended> {
-    let syntax = if context.transfer_syntax == "1.2.840.10008.1.2" {
-        Syntax::ImplicitLittle
-    } else {
-        Syntax::ExplicitLittle
-    };
-    let pending =
-        command::response(command, command::PENDING, &Detail { has_data: true, ..Detail::default() });
+    let syntax =
+        if context.transfer_syntax == "1.2.840.10008.1.2" { Syntax::ImplicitLittle } else { Syntax::ExplicitLittle };
+    let pending = command::response(command, command::PENDING, &Detail { has_data: true, ..Detail::default() });
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     for answer in answers {
         pdu::put_message(&mut batch, context.id, true, &pending, out.length_max);
@@ -126,11 +122,7 @@ fn check_cancel(unit: Result<pdu::Pdu, PduError>, context: &Context, asked: &Com
     }
 }
 
-fn read<S>(
-    shared: &Shared<S>,
-    context: &Context,
-    data: &[u8],
-) -> Result<(Asked, Vec<Key>, Charset), FindRefused> {
+fn read<S>(shared: &Shared<S>, context: &Context, data: &[u8]) -> Result<(Asked, Vec<Key>, Charset), FindRefused> {
     let refused = |error: QueryError| FindRefused::Identifier {
         comment: error.to_string(),
         tag: match error {

@@ -97,11 +97,8 @@ pub fn render_as(
     };
     drop(file);
     let side = max_side.clamp(1, SIDE_MAX);
-    let picture = if shape.columns.max(shape.rows) > side {
-        picture.resize(side, side, FilterType::Triangle)
-    } else {
-        picture
-    };
+    let picture =
+        if shape.columns.max(shape.rows) > side { picture.resize(side, side, FilterType::Triangle) } else { picture };
     let mut out = Vec::new();
     match format {
         Format::Jpeg => {
@@ -121,7 +118,9 @@ pub fn can_decode(transfer_syntax: &str) -> bool {
 }
 
 fn grey_image(shape: &decode::Shape, pixels: Vec<u8>) -> Result<DynamicImage, RenderError> {
-    image::GrayImage::from_raw(shape.columns, shape.rows, pixels).map(DynamicImage::ImageLuma8).ok_or(RenderError::Encode)
+    image::GrayImage::from_raw(shape.columns, shape.rows, pixels)
+        .map(DynamicImage::ImageLuma8)
+        .ok_or(RenderError::Encode)
 }
 
 fn rgb_image(shape: &decode::Shape, pixels: Vec<u8>) -> Result<DynamicImage, RenderError> {

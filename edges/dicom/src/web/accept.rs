@@ -116,11 +116,13 @@ pub struct FrameForm {
 pub fn frames(accept: Option<&str>, stored: &str) -> Option<FrameForm> {
     let own = frame_media_type(stored);
     let native = own == "application/octet-stream";
+    // Big endian is given out little endian, so it has to be turned round.
+    let swapped = stored == "1.2.840.10008.1.2.2";
     let kept = if native { EXPLICIT_LITTLE } else { stored };
     let form = |part_type: &'static str, transfer_syntax: &str, decode, single| FrameForm {
         part_type,
         content_type: format!("{part_type}; transfer-syntax={transfer_syntax}"),
-        decode,
+        decode: decode || swapped,
         single,
     };
     accepted(accept).into_iter().find_map(|media| {

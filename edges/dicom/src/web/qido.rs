@@ -144,10 +144,7 @@ impl Qido {
             Level::Series => SERIES.contains(&tag),
             Level::Image => IMAGE.contains(&tag),
         };
-        default
-            || self.include_all
-            || self.include.contains(&tag)
-            || self.query.keys.iter().any(|key| key.tag == tag)
+        default || self.include_all || self.include.contains(&tag) || self.query.keys.iter().any(|key| key.tag == tag)
     }
 
     /// Appends the answers as a JSON array.
@@ -184,11 +181,8 @@ fn insert(keys: &mut Vec<Key>, path: &[Tag], value: &str) -> Result<(), QueryErr
     if rest.is_empty() {
         // Lists of identifiers are separated by commas here, by backslashes on the wire.
         let list = matches!(vr, VR::UI) || tag == Tag(0x0008, 0x0061);
-        let matching = if list {
-            Matching::parse(tag, vr, &value.replace(',', "\\"))?
-        } else {
-            Matching::parse(tag, vr, value)?
-        };
+        let matching =
+            if list { Matching::parse(tag, vr, &value.replace(',', "\\"))? } else { Matching::parse(tag, vr, value)? };
         keys.retain(|key| key.tag != tag);
         keys.push(Key { tag, vr, matching, items: None });
         return Ok(());
