@@ -104,8 +104,12 @@ fn run(file: &File, measure: &Measure, case: &Case) -> Result<(), Fault> {
     for row in &case.rows {
         push(file, case, fact, row, &mut batch)?;
     }
-    let ask =
-        Ask { group_by: case.group_by.clone(), period, scope: "case".into(), as_of: time::day_start(case.until.get_ref().0) };
+    let ask = Ask {
+        group_by: case.group_by.clone(),
+        period,
+        scope: "case".into(),
+        as_of: time::day_start(case.until.get_ref().0),
+    };
     let refused = |why: crate::evaluate::Refused| fault(file, &case.says, format!("{says}: {why}"));
     let cells = evaluate(measure, &batch, &ask).map_err(refused)?;
     if cells.len() != case.expect.len() {

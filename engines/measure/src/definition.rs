@@ -214,9 +214,9 @@ impl Measures {
 
     /// Every source a measure cites, with the file that cites it.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.measures.values().map(|measure| {
-            (self.files.get(&measure.id).map_or("", String::as_str), measure.provenance.source.as_str())
-        })
+        self.measures
+            .values()
+            .map(|measure| (self.files.get(&measure.id).map_or("", String::as_str), measure.provenance.source.as_str()))
     }
 }
 
@@ -248,9 +248,10 @@ impl Reading<'_> {
             self.fault(&entry.id, "a measure has at least one `[[version]]`");
         }
         let mut versions: Vec<Version> = Vec::new();
+        let mut before: Option<Date> = None;
         for version in &entry.version {
             let from = version.effective_from.get_ref().0;
-            if versions.last().is_some_and(|last| last.effective_from >= from) {
+            if before.replace(from).is_some_and(|before| before >= from) {
                 self.fault(&version.effective_from, "the versions are to stand in order of time");
             }
             versions.extend(self.version(entry, how, version));
@@ -319,7 +320,9 @@ impl Reading<'_> {
         }
         for stratum in &entry.strata {
             match fact.position(stratum.get_ref()).map(|place| fact.columns[place].kind) {
-                Some(Kind::Instant | Kind::Minutes) => self.fault(stratum, "a measure is not split by instants or minutes"),
+                Some(Kind::Instant | Kind::Minutes) => {
+                    self.fault(stratum, "a measure is not split by instants or minutes")
+                }
                 Some(Kind::Day | Kind::Integer | Kind::Text | Kind::Flag | Kind::Id) => {}
                 None => self.unknown_column(stratum, fact),
             }

@@ -81,7 +81,8 @@ fn a_place_inside_an_escaped_expression_is_counted_from_its_begin() {
     let text = IN_TIME.replace("\"modality != 'OT'\"", "\"modality \\u0021= 1\"");
     assert_eq!(
         faults(&text),
-        ["measures/x.toml:12:9: text cannot be compared with integer (character 10 of the expression)".replace("integer", "number")]
+        ["measures/x.toml:12:9: text cannot be compared with integer (character 10 of the expression)"
+            .replace("integer", "number")]
     );
 }
 
@@ -123,6 +124,8 @@ fn what_a_kind_needs_and_what_it_does_not_have_is_checked() {
     assert_eq!(value("fen", "cost"), Vec::<String>::new());
     assert!(value("minutes", "cost")[0].contains("the value is in integer, the unit says otherwise"));
     assert!(value("fen", "minutes_between(asked_at, done_at)")[0].contains("the value is in minutes"));
-    assert!(faults(&IN_TIME.replace("better = \"higher\"", "better = \"faster\""))[0].contains("unknown variant `faster`"));
+    assert!(
+        faults(&IN_TIME.replace("better = \"higher\"", "better = \"faster\""))[0].contains("unknown variant `faster`")
+    );
     assert!(faults(&IN_TIME.replace("strata", "stratum"))[0].contains("unknown field `stratum`"));
 }

@@ -157,7 +157,6 @@ pub enum Value {
 impl Value {
     /// The value as a number to draw or to print; `None` when empty. The only float.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "for display: exact values stay in the variants")]
     pub fn to_f64(self) -> Option<f64> {
         match self {
             Self::Empty => None,
@@ -193,7 +192,7 @@ impl Receipt {
     #[must_use]
     pub fn id(&self) -> String {
         let group: Vec<(&str, String)> =
-            self.group.iter().map(|(column, field)| (column.as_str(), format!("{field:?}"))).collect();
+            self.group.iter().map(|(column, field)| (column.as_str(), field.tagged())).collect();
         let text = serde_json::json!([
             self.measure,
             self.versions,
@@ -291,7 +290,8 @@ pub fn evaluate(measure: &Measure, batch: &Batch, ask: &Ask) -> Result<Vec<Cell>
     Ok(cells)
 }
 
-/// The rows of one part of a figure, in the order of the batch. `group` is that of the cell.
+/// The rows of one part of a figure, in the order of the batch. `group` is that of the cell; without fields it means all
+/// groups.
 ///
 /// # Errors
 /// [`Refused`].
@@ -299,7 +299,8 @@ pub fn rows(measure: &Measure, batch: &Batch, ask: &Ask, group: &[Datum], part: 
     let columns = strata(measure, batch, ask)?;
     let (classes, _) = classify(measure, batch, ask)?;
     let is_wanted = |row: &usize| {
-        classes[*row].is_in(part) && columns.iter().zip(group).all(|(column, field)| batch.datum(*row, *column) == *field)
+        classes[*row].is_in(part)
+            && columns.iter().zip(group).all(|(column, field)| batch.datum(*row, *column) == *field)
     };
     Ok((0..batch.row_count()).filter(is_wanted).collect())
 }
@@ -428,7 +429,8 @@ impl Groups {
         }
         let mut fields: Vec<Vec<Datum>> = Vec::new();
         // From the group so far and the field of the next column to the group with it: one column after the other.
-        let mut of_row: Vec<Option<usize>> = classes.iter().map(|class| (*class != Class::Outside).then_some(0)).collect();
+        let mut of_row: Vec<Option<usize>> =
+            classes.iter().map(|class| (*class != Class::Outside).then_some(0)).collect();
         let mut so_far: Vec<Vec<Datum>> = vec![Vec::new()];
         for column in columns {
             let mut places: HashMap<(usize, Key), usize> = HashMap::new();

@@ -90,7 +90,6 @@ impl Tri {
 
     /// It does not hold.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "a const function; the three tables stand side by side")]
     pub const fn not(self) -> Self {
         match self {
             Self::False => Self::True,
@@ -152,13 +151,13 @@ enum Truth {
     Compare(Order, Whole, Whole),
     Same(Text, Text),
     SameId(usize, usize),
-    SameTruth(Box<Truth>, Box<Truth>),
+    SameFlag(Box<Truth>, Box<Truth>),
     AnyOf(Whole, Vec<i64>),
     AnyText(usize, Vec<String>),
     NullWhole(Whole),
     NullText(Text),
     NullId(usize),
-    NullTruth(Box<Truth>),
+    NullFlag(Box<Truth>),
     All(Vec<Truth>),
     Any(Vec<Truth>),
     Not(Box<Truth>),
@@ -290,7 +289,8 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
     let mut at = 0;
     while let Some(&c) = chars.get(at) {
         let start = at;
-        let run = |from: usize, wanted: fn(&char) -> bool| from + chars[from..].iter().take_while(|c| wanted(c)).count();
+        let run =
+            |from: usize, wanted: fn(&char) -> bool| from + chars[from..].iter().take_while(|c| wanted(c)).count();
         let token = if c.is_whitespace() {
             at += 1;
             continue;
@@ -362,11 +362,10 @@ impl Parser<'_> {
     }
 
     fn fail<T>(&self, message: impl Into<String>) -> Result<T, Mistake> {
-        self.fail_at(self.column(), message)
+        Self::fail_at(self.column(), message)
     }
 
-    #[expect(clippy::unused_self, reason = "reads as the other one")]
-    fn fail_at<T>(&self, column: usize, message: impl Into<String>) -> Result<T, Mistake> {
+    fn fail_at<T>(column: usize, message: impl Into<String>) -> Result<T, Mistake> {
         Err(Mistake { column, message: message.into() })
     }
 
@@ -439,7 +438,7 @@ impl Parser<'_> {
     fn truth(&self, column: usize, value: Value) -> Result<Truth, Mistake> {
         match value {
             Value::Truth(truth) => Ok(truth),
-            other => self.fail_at(column, format!("a condition is expected, not {}", other.word())),
+            other => Self::fail_at(column, format!("a condition is expected, not {}", other.word())),
         }
     }
 
@@ -470,7 +469,7 @@ impl Parser<'_> {
                 Value::Whole(whole, _) => Truth::NullWhole(whole),
                 Value::Text(text) => Truth::NullText(text),
                 Value::Id(id) => Truth::NullId(id),
-                Value::Truth(truth) => Truth::NullTruth(Box::new(truth)),
+                Value::Truth(truth) => Truth::NullFlag(Box::new(truth)),
             };
             return Ok(Value::Truth(negated(is_not, null)));
         }
@@ -502,14 +501,14 @@ impl Parser<'_> {
             }
             (Value::Text(l), Value::Text(r)) => Truth::Same(l, r),
             (Value::Id(l), Value::Id(r)) => Truth::SameId(l, r),
-            (Value::Truth(l), Value::Truth(r)) => Truth::SameTruth(Box::new(l), Box::new(r)),
-            _ => return self.fail_at(column, format!("{} cannot be compared with {}", words.0, words.1)),
+            (Value::Truth(l), Value::Truth(r)) => Truth::SameFlag(Box::new(l), Box::new(r)),
+            _ => return Self::fail_at(column, format!("{} cannot be compared with {}", words.0, words.1)),
         };
         match order {
             Order::Equal => Ok(same),
             Order::Unequal => Ok(Truth::Not(Box::new(same))),
             Order::Less | Order::LessOrEqual | Order::Greater | Order::GreaterOrEqual => {
-                self.fail_at(column, format!("{} has no order, only `=` and `!=`", words.0))
+                Self::fail_at(column, format!("{} has no order, only `=` and `!=`", words.0))
             }
         }
     }
@@ -524,7 +523,7 @@ impl Parser<'_> {
                     numbers.push(number);
                 }
                 (Value::Text(Text::Column(_)), Value::Text(Text::Literal(text))) => texts.push(text),
-                (left, _) => return self.fail_at(column, format!("a literal {} is expected", left.word())),
+                (left, _) => return Self::fail_at(column, format!("a literal {} is expected", left.word())),
             }
             if !self.take_sign(",") {
                 break;
@@ -534,7 +533,7 @@ impl Parser<'_> {
         match left {
             Value::Whole(whole, _) => Ok(Truth::AnyOf(whole.clone(), numbers)),
             Value::Text(Text::Column(column)) => Ok(Truth::AnyText(*column, texts)),
-            other => self.fail_at(start, format!("{} cannot be looked up in a list", other.word())),
+            other => Self::fail_at(start, format!("{} cannot be looked up in a list", other.word())),
         }
     }
 
@@ -562,13 +561,16 @@ impl Parser<'_> {
                 (Value::Whole(l, kind), Value::Whole(r, other)) if kind.is_number() && other.is_number() => {
                     match kind.meet(other) {
                         Some(meet) => Value::Whole(Whole::Add(Box::new(l), Box::new(r), sign), meet),
-                        None => return self.fail_at(column, format!("{} and {} do not add up", words.0, words.1)),
+                        None => return Self::fail_at(column, format!("{} and {} do not add up", words.0, words.1)),
                     }
                 }
                 (Value::Whole(_, WholeKind::Instant), Value::Whole(_, WholeKind::Instant)) => {
-                    return self.fail_at(column, "the time from one instant to another is `minutes_between(from, to)`");
+                    return Self::fail_at(
+                        column,
+                        "the time from one instant to another is `minutes_between(from, to)`",
+                    );
                 }
-                _ => return self.fail_at(column, format!("{} and {} do not add up", words.0, words.1)),
+                _ => return Self::fail_at(column, format!("{} and {} do not add up", words.0, words.1)),
             };
         }
     }
@@ -595,7 +597,7 @@ impl Parser<'_> {
                     };
                     Value::Whole(Whole::Times(Box::new(l), Box::new(r)), product)
                 }
-                _ => return self.fail_at(column, format!("{} and {} cannot be multiplied", words.0, words.1)),
+                _ => return Self::fail_at(column, format!("{} and {} cannot be multiplied", words.0, words.1)),
             };
         }
     }
@@ -617,9 +619,9 @@ impl Parser<'_> {
                     Ok(Value::Whole(Whole::Literal(-number), WholeKind::Plain))
                 }
                 Value::Whole(whole, kind) if kind.is_number() => Ok(Value::Whole(Whole::Minus(Box::new(whole)), kind)),
-                other => self.fail_at(column, format!("{} has no negative", other.word())),
+                other => Self::fail_at(column, format!("{} has no negative", other.word())),
             },
-            Token::Sign(sign) => self.fail_at(column, format!("a value is expected, not `{sign}`")),
+            Token::Sign(sign) => Self::fail_at(column, format!("a value is expected, not `{sign}`")),
             Token::Word(word) => self.named(column, &word),
         }
     }
@@ -633,14 +635,14 @@ impl Parser<'_> {
                 self.next += 1;
                 match text.parse::<Date>() {
                     Ok(day) => Ok(Value::Whole(Whole::Literal(number_of_day(day)), WholeKind::Day)),
-                    Err(_) => self.fail_at(column, "a day is written day '2026-01-31'"),
+                    Err(_) => Self::fail_at(column, "a day is written day '2026-01-31'"),
                 }
             }
             ("instant", Some(Token::Text(text))) => {
                 self.next += 1;
                 match text.parse::<DateTime>() {
                     Ok(at) => Ok(Value::Whole(Whole::Literal(time::instant(at).as_microsecond()), WholeKind::Instant)),
-                    Err(_) => self.fail_at(column, "an instant is written instant '2026-01-31 08:00'"),
+                    Err(_) => Self::fail_at(column, "an instant is written instant '2026-01-31 08:00'"),
                 }
             }
             ("minutes_between", Some(Token::Sign("("))) => {
@@ -658,7 +660,7 @@ impl Parser<'_> {
                 Ok(Value::Whole(Whole::DayOf(Box::new(at)), WholeKind::Day))
             }
             ("and" | "or" | "not" | "in" | "between" | "is" | "null", _) => {
-                self.fail_at(column, format!("a value is expected, not `{word}`"))
+                Self::fail_at(column, format!("a value is expected, not `{word}`"))
             }
             _ => self.named_column(column, word),
         }
@@ -668,7 +670,7 @@ impl Parser<'_> {
         let column = self.column();
         match self.deeper(Self::sum)? {
             Value::Whole(whole, WholeKind::Instant) => Ok(whole),
-            other => self.fail_at(column, format!("an instant is expected, not {}", other.word())),
+            other => Self::fail_at(column, format!("an instant is expected, not {}", other.word())),
         }
     }
 
@@ -676,7 +678,7 @@ impl Parser<'_> {
         let Some(place) = self.fact.position(word) else {
             let names: Vec<&str> = self.fact.columns.iter().map(|column| column.name).collect();
             let message = format!("fact `{}` has no column `{word}`, only {}", self.fact.name, names.join(", "));
-            return self.fail_at(column, message);
+            return Self::fail_at(column, message);
         };
         Ok(match self.fact.columns[place].kind {
             Kind::Instant => Value::Whole(Whole::Column(place), WholeKind::Instant),
@@ -776,7 +778,7 @@ fn truth(node: &Truth, batch: &Batch) -> Vec<Tri> {
                 .collect(),
             _ => vec![Tri::Unknown; batch.row_count()],
         },
-        Truth::SameTruth(left, right) => {
+        Truth::SameFlag(left, right) => {
             let (left, right) = (truth(left, batch), truth(right, batch));
             let same = |(left, right): (Tri, Tri)| left.and(right).or(left.not().and(right.not()));
             left.into_iter().zip(right).map(same).collect()
@@ -794,7 +796,7 @@ fn truth(node: &Truth, batch: &Batch) -> Vec<Tri> {
             Data::Id(ids) => ids.iter().map(|id| Tri::of(id.is_none())).collect(),
             Data::Whole { .. } | Data::Text { .. } => vec![Tri::True; batch.row_count()],
         },
-        Truth::NullTruth(of) => truth(of, batch).into_iter().map(|of| Tri::of(of == Tri::Unknown)).collect(),
+        Truth::NullFlag(of) => truth(of, batch).into_iter().map(|of| Tri::of(of == Tri::Unknown)).collect(),
         Truth::All(parts) => folded(parts, batch, Tri::True, Tri::and),
         Truth::Any(parts) => folded(parts, batch, Tri::False, Tri::or),
         Truth::Not(of) => truth(of, batch).into_iter().map(Tri::not).collect(),

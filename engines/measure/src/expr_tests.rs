@@ -139,7 +139,10 @@ fn an_act_that_has_not_happened_is_false_when_the_definition_says_so() {
 #[test]
 fn mistakes_are_named_with_their_place() {
     for (text, expected) in [
-        ("colour = 'red'", "1: fact `read` has no column `colour`, only asked_at, done_at, on, wait, pictures, modality, group, is_stat, reader, approver"),
+        (
+            "colour = 'red'",
+            "1: fact `read` has no column `colour`, only asked_at, done_at, on, wait, pictures, modality, group, is_stat, reader, approver",
+        ),
         ("wait = 'CT'", "6: minutes cannot be compared with text"),
         ("wait = pictures", "6: minutes cannot be compared with integer"),
         ("asked_at = on", "10: instant cannot be compared with day"),
@@ -172,9 +175,8 @@ fn mistakes_are_named_with_their_place() {
 
 #[test]
 fn depth_and_length_are_bounded() {
-    let deep = |open: &str, close: &str| format!("{}is_stat{}", open.repeat(10_000 / open.len()), close.repeat(1));
     assert!(mistake(&"(".repeat(3_000)).contains("too"));
-    assert!(mistake(&deep("not ", "")).contains("too"));
+    assert!(mistake(&format!("{}is_stat", "not ".repeat(100))).contains("too"));
     assert!(mistake(&format!("{}is_stat{}", "(".repeat(39), ")".repeat(39))).contains("none"));
     assert!(mistake(&format!("{}is_stat{}", "(".repeat(40), ")".repeat(40))).contains("nested too deeply"));
     assert!(mistake(&format!("{}1 = 1", "- ".repeat(50))).contains("nested too deeply"));
@@ -198,15 +200,39 @@ fn a_number_knows_its_kind() {
 /// Text that looks like an expression more often than chance would have it.
 fn some_text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
-        Just("and"), Just("or"), Just("not"), Just("in"), Just("between"), Just("is"), Just("null"), Just("("), Just(")"),
-        Just(","), Just("="), Just("!="), Just("<="), Just("+"), Just("-"), Just("*"), Just("1"), Just("'CT'"), Just("'"),
-        Just("wait"), Just("asked_at"), Just("done_at"), Just("modality"), Just("is_stat"), Just("reader"), Just("true"),
-        Just("day"), Just("'2026-01-01'"), Just("minutes_between("), Just("day_of("), Just("9223372036854775807"),
+        Just("and"),
+        Just("or"),
+        Just("not"),
+        Just("in"),
+        Just("between"),
+        Just("is"),
+        Just("null"),
+        Just("("),
+        Just(")"),
+        Just(","),
+        Just("="),
+        Just("!="),
+        Just("<="),
+        Just("+"),
+        Just("-"),
+        Just("*"),
+        Just("1"),
+        Just("'CT'"),
+        Just("'"),
+        Just("wait"),
+        Just("asked_at"),
+        Just("done_at"),
+        Just("modality"),
+        Just("is_stat"),
+        Just("reader"),
+        Just("true"),
+        Just("day"),
+        Just("'2026-01-01'"),
+        Just("minutes_between("),
+        Just("day_of("),
+        Just("9223372036854775807"),
     ];
-    prop_oneof![
-        "\\PC{0,60}",
-        proptest::collection::vec(word, 0..40).prop_map(|words| words.join(" ")),
-    ]
+    prop_oneof!["\\PC{0,60}", proptest::collection::vec(word, 0..40).prop_map(|words| words.join(" ")),]
 }
 
 proptest! {
