@@ -1,0 +1,578 @@
+//! Rows of this slice; all its SQL stands here.
+
+use serde_json::Value as Json;
+use yiti_directory::{InstitutionId, PersonId, Scope};
+use yiti_flow::CaseId;
+use yiti_kernel::{Timestamp, Uuid};
+use yiti_record::order::{Priority, Setting};
+use yiti_record::{PatientId, ReportId, RequestId, StudyId};
+use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
+
+use crate::content::Content;
+
+/// One remote reading as lists and figures see it.
+#[derive(Debug, Clone)]
+pub struct ReadRow {
+    /// The case.
+    pub id: CaseId,
+    /// Its order.
+    pub request: RequestId,
+    /// Its pictures.
+    pub study: Option<StudyId>,
+    /// Whose.
+    pub patient: PatientId,
+    /// The branch.
+    pub institution: InstitutionId,
+    /// Accession number.
+    pub accession_number: String,
+    /// The patient's name.
+    pub patient_name: String,
+    /// Key of the exam.
+    pub exam_code: String,
+    /// Modality.
+    pub modality: String,
+    /// Body part.
+    pub body_part: String,
+    /// In which care.
+    pub setting: Setting,
+    /// How soon.
+    pub priority: Priority,
+    /// Where it stands: key of a state.
+    pub status: String,
+    /// Who asked.
+    pub requested_by: PersonId,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// End of the examination.
+    pub examined_at: Option<Timestamp>,
+    /// When the pictures were complete at headquarters.
+    pub arrived_at: Option<Timestamp>,
+    /// When the report is due, counted from arrival.
+    pub due_at: Option<Timestamp>,
+    /// When the report is due, counted from the end of the examination.
+    pub due_whole_at: Option<Timestamp>,
+    /// Key of the pictures' grade.
+    pub grade: Option<String>,
+    /// How often the pictures were asked for again.
+    pub repeat_count: u32,
+    /// Who holds it.
+    pub reader: Option<PersonId>,
+    /// Until when.
+    pub lease_until: Option<Timestamp>,
+    /// Who wrote the report.
+    pub author: Option<PersonId>,
+    /// When it was handed in.
+    pub written_at: Option<Timestamp>,
+    /// Who approved it.
+    pub approver: Option<PersonId>,
+    /// When the first version was issued.
+    pub first_issued_at: Option<Timestamp>,
+    /// When the newest version was issued.
+    pub issued_at: Option<Timestamp>,
+    /// The report.
+    pub report: Option<ReportId>,
+    /// Its newest version.
+    pub report_version: Option<u32>,
+    /// Something was found.
+    pub is_positive: Option<bool>,
+    /// Something critical was found.
+    pub is_critical: Option<bool>,
+}
+
+pub(crate) fn of_row(row: &Row) -> Result<ReadRow, Error> {
+    let corrupt = |what| move |why: String| Error::Corrupt { what, why };
+    let (priority, setting): (String, String) = (row.get("priority")?, row.get("setting")?);
+    Ok(ReadRow {
+        id: row.id("id")?,
+        request: row.id("request_id")?,
+        study: row.optional_id("study_id")?,
+        patient: row.id("patient_id")?,
+        institution: row.id("institution_id")?,
+        accession_number: row.get("accession_number")?,
+        patient_name: row.get("patient_name")?,
+        exam_code: row.get("exam_code")?,
+        modality: row.get("modality")?,
+        body_part: row.get("body_part")?,
+        setting: Setting::from_key(&setting).ok_or_else(|| corrupt("setting")(setting))?,
+        priority: Priority::from_key(&priority).ok_or_else(|| corrupt("priority")(priority))?,
+        status: row.get("status")?,
+        requested_by: row.id("requested_by")?,
+        requested_at: row.get("requested_at")?,
+        examined_at: row.get("examined_at")?,
+        arrived_at: row.get("arrived_at")?,
+        due_at: row.get("due_at")?,
+        due_whole_at: row.get("due_whole_at")?,
+        grade: row.get("grade")?,
+        repeat_count: row.get("repeat_count")?,
+        reader: row.optional_id("reader_id")?,
+        lease_until: row.get("lease_until")?,
+        author: row.optional_id("author_id")?,
+        written_at: row.get("written_at")?,
+        approver: row.optional_id("approver_id")?,
+        first_issued_at: row.get("first_issued_at")?,
+        issued_at: row.get("issued_at")?,
+        report: row.optional_id("report_id")?,
+        report_version: row.get("report_version")?,
+        is_positive: row.get("is_positive")?,
+        is_critical: row.get("is_critical")?,
+    })
+}
+
+/// True while something is still to be done.
+#[must_use]
+pub fn is_open(status: &str) -> bool {
+    !matches!(status, "issued" | "revoked")
+}
+
+/// 0 for the most urgent.
+#[must_use]
+pub const fn rank(priority: Priority) -> u8 {
+    match priority {
+        Priority::Stat => 0,
+        Priority::Urgent => 1,
+        Priority::Routine => 2,
+    }
+}
+
+/// Writes the row of a reading, new or changed.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn put(tx: &mut Tx, read: &ReadRow, initials: &str) -> Result<(), Error> {
+    let id = |id: Option<Uuid>| Value::from(id);
+    tx.execute(
+        sql!(
+            "insert into remote_read (id, request_id, study_id, patient_id, institution_id, accession_number, patient_name,
+                 patient_initials, exam_code, modality, body_part, setting, priority, priority_rank, status, is_open,
+                 requested_by, requested_at, examined_at, arrived_at, due_at, due_whole_at, grade, repeat_count, reader_id,
+                 lease_until, author_id, written_at, approver_id, first_issued_at, issued_at, report_id, report_version,
+                 is_positive, is_critical)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+             on conflict (id) do update set study_id = excluded.study_id, status = excluded.status,
+                 is_open = excluded.is_open, examined_at = excluded.examined_at, arrived_at = excluded.arrived_at,
+                 due_at = excluded.due_at, due_whole_at = excluded.due_whole_at, grade = excluded.grade,
+                 repeat_count = excluded.repeat_count, reader_id = excluded.reader_id,
+                 lease_until = excluded.lease_until, author_id = excluded.author_id, written_at = excluded.written_at,
+                 approver_id = excluded.approver_id, first_issued_at = excluded.first_issued_at,
+                 issued_at = excluded.issued_at, report_id = excluded.report_id,
+                 report_version = excluded.report_version, is_positive = excluded.is_positive,
+                 is_critical = excluded.is_critical"
+        ),
+        args![
+            read.id.0,
+            read.request.0,
+            id(read.study.map(|i| i.0)),
+            read.patient.0,
+            read.institution.0,
+            &read.accession_number,
+            &read.patient_name,
+            initials,
+            &read.exam_code,
+            &read.modality,
+            &read.body_part,
+            read.setting.key(),
+            read.priority.key(),
+            rank(read.priority),
+            &read.status,
+            is_open(&read.status),
+            read.requested_by.0,
+            read.requested_at,
+            read.examined_at,
+            read.arrived_at,
+            read.due_at,
+            read.due_whole_at,
+            read.grade.clone(),
+            read.repeat_count,
+            id(read.reader.map(|i| i.0)),
+            read.lease_until,
+            id(read.author.map(|i| i.0)),
+            read.written_at,
+            id(read.approver.map(|i| i.0)),
+            read.first_issued_at,
+            read.issued_at,
+            id(read.report.map(|i| i.0)),
+            read.report_version,
+            read.is_positive,
+            read.is_critical,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The reading of a case, when `scope` reaches it.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none or the scope does not reach it.
+pub async fn get(reader: &mut Reader, scope: Scope, id: CaseId) -> Result<ReadRow, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where r.id = $1 and i.tree_low between $2 and $3"
+            ),
+            args![id.0, scope.low, scope.high],
+        )
+        .await?;
+    of_row(&row)
+}
+
+/// The reading of an order, if there is one.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn of_request(reader: &mut Reader, request: RequestId) -> Result<Option<ReadRow>, Error> {
+    let row = reader.row(sql!("select * from remote_read where request_id = $1"), args![request.0]).await?;
+    row.as_ref().map(of_row).transpose()
+}
+
+/// All readings of a patient, the newest first.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn of_patient(reader: &mut Reader, patient: PatientId) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(sql!("select * from remote_read where patient_id = $1 order by requested_at desc, id"), args![patient.0])
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// What a list is narrowed to; empty fields narrow nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One branch.
+    pub institution: Option<InstitutionId>,
+    /// Modality.
+    pub modality: String,
+    /// Key of a priority.
+    pub priority: String,
+    /// Key of a state.
+    pub status: String,
+    /// Beginning of the patient's name, its initials, or the accession number.
+    pub text: String,
+}
+
+impl Filter {
+    fn values(&self, scope: Scope) -> Vec<Value> {
+        let text = self.text.trim();
+        let (low, initials) =
+            (text.to_owned(), if text.is_ascii() { text.to_ascii_lowercase() } else { "\u{0}".to_owned() });
+        args![
+            scope.low,
+            scope.high,
+            self.institution.map(|i| i.0),
+            &self.modality,
+            &self.priority,
+            &self.status,
+            low.clone(),
+            format!("{low}\u{10ffff}"),
+            initials.clone(),
+            format!("{initials}\u{7f}"),
+        ]
+        .to_vec()
+    }
+}
+
+/// The readers' list over all branches in `scope`: what is open and has its pictures, by urgency and time left.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn worklist(
+    reader: &mut Reader,
+    scope: Scope,
+    filter: &Filter,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
+                     and i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))
+                 order by r.priority_rank, r.due_at, r.id limit $11 offset $12"
+            ),
+            &[filter.values(scope), args![limit, offset].to_vec()].concat(),
+        )
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// How many stand in the readers' list.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn worklist_count(reader: &mut Reader, scope: Scope, filter: &Filter) -> Result<i64, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
+                     and i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))"
+            ),
+            &filter.values(scope),
+        )
+        .await?;
+    row.get("n")
+}
+
+/// All readings of `scope`, the newest order first; `open_only` leaves out what is done.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn requests(
+    reader: &mut Reader,
+    scope: Scope,
+    filter: &Filter,
+    open_only: bool,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))
+                     and r.is_open >= $11
+                 order by r.requested_at desc, r.id desc limit $12 offset $13"
+            ),
+            &[filter.values(scope), args![open_only, limit, offset].to_vec()].concat(),
+        )
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// How many readings [`requests`] finds in all.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn request_count(reader: &mut Reader, scope: Scope, filter: &Filter, open_only: bool) -> Result<i64, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
+                 where i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))
+                     and r.is_open >= $11"
+            ),
+            &[filter.values(scope), args![open_only].to_vec()].concat(),
+        )
+        .await?;
+    row.get("n")
+}
+
+/// Readings whose pictures arrived and wait for their grade, the most urgent first.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn to_grade(reader: &mut Reader, scope: Scope, limit: u32) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.grade is null and r.study_id is not null and r.status <> 'repeat_asked'
+                     and i.tree_low between $1 and $2
+                 order by r.priority_rank, r.arrived_at, r.id limit $3"
+            ),
+            args![scope.low, scope.high, limit],
+        )
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// Readings of `scope` with an order but no pictures yet, or whose pictures were asked for again, the oldest first.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn to_examine(reader: &mut Reader, scope: Scope, limit: u32) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.status in ('requested', 'repeat_asked') and i.tree_low between $1 and $2
+                 order by r.priority_rank, r.requested_at, r.id limit $3"
+            ),
+            args![scope.low, scope.high, limit],
+        )
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// Rows whose first report was issued from `from` to `until` (not included), for figures.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn issued_between(
+    reader: &mut Reader,
+    scope: Scope,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<ReadRow>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id
+                 where r.first_issued_at >= $3 and r.first_issued_at < $4 and i.tree_low between $1 and $2
+                 order by r.first_issued_at, r.id"
+            ),
+            args![scope.low, scope.high, from, until],
+        )
+        .await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// A draft as it was last saved.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Who writes it.
+    pub person: PersonId,
+    /// When it was saved.
+    pub saved_at: Timestamp,
+    /// How often it was saved; a save names the revision it is based on.
+    pub revision: u32,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The draft of a case.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn draft(reader: &mut Reader, id: CaseId) -> Result<Option<Draft>, Error> {
+    let row = reader.row(sql!("select * from report_draft where case_id = $1"), args![id.0]).await?;
+    row.map(|row| {
+        let content: String = row.get("content")?;
+        Ok(Draft {
+            person: row.id("person_id")?,
+            saved_at: row.get("saved_at")?,
+            revision: row.get("revision")?,
+            content: serde_json::from_str(&content)
+                .map_err(|e| Error::Corrupt { what: "draft", why: e.to_string() })?,
+        })
+    })
+    .transpose()
+}
+
+/// Saves the draft of a case and returns its revision.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn put_draft(
+    tx: &mut Tx,
+    id: CaseId,
+    person: PersonId,
+    content: &Content,
+    at: Timestamp,
+) -> Result<u32, Error> {
+    let text = serde_json::to_string(content).map_err(|e| Error::Corrupt { what: "draft", why: e.to_string() })?;
+    let row = tx
+        .one(
+            sql!(
+                "insert into report_draft (case_id, person_id, saved_at, revision, content) values ($1, $2, $3, 1, $4)
+                 on conflict (case_id) do update set person_id = excluded.person_id, saved_at = excluded.saved_at,
+                     revision = report_draft.revision + 1, content = excluded.content returning revision"
+            ),
+            args![id.0, person.0, at, text],
+        )
+        .await?;
+    row.get("revision")
+}
+
+/// Drops the draft of a case once its report is issued.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn drop_draft(tx: &mut Tx, id: CaseId) -> Result<(), Error> {
+    tx.execute(sql!("delete from report_draft where case_id = $1"), args![id.0]).await?;
+    Ok(())
+}
+
+/// Moves the end of a reader's hold without a step of the case.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn extend_lease(tx: &mut Tx, id: CaseId, until: Timestamp) -> Result<(), Error> {
+    tx.execute(sql!("update remote_read set lease_until = $2 where id = $1"), args![id.0, until]).await?;
+    Ok(())
+}
+
+/// A filled score sheet.
+#[derive(Debug, Clone)]
+pub struct Graded {
+    /// Who filled it.
+    pub person: PersonId,
+    /// When.
+    pub at: Timestamp,
+    /// Sum of points.
+    pub points: u32,
+    /// Key of the grade.
+    pub grade: String,
+    /// Points by item.
+    pub sheet: Json,
+}
+
+/// Keeps a filled score sheet.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn put_grade(tx: &mut Tx, id: CaseId, study: StudyId, graded: &Graded) -> Result<(), Error> {
+    tx.execute(
+        sql!(
+            "insert into image_grade (id, case_id, study_id, person_id, at, points, grade, sheet)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ),
+        args![
+            yiti_kernel::fresh(),
+            id.0,
+            study.0,
+            graded.person.0,
+            graded.at,
+            graded.points,
+            &graded.grade,
+            graded.sheet.to_string(),
+        ],
+    )
+    .await?;
+    tx.execute(
+        sql!("update remote_read set grade = $2, graded_at = $3, graded_by = $4 where id = $1"),
+        args![id.0, &graded.grade, graded.at, graded.person.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The newest score sheet of a case.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn grade(reader: &mut Reader, id: CaseId) -> Result<Option<Graded>, Error> {
+    let row =
+        reader.row(sql!("select * from image_grade where case_id = $1 order by at desc limit 1"), args![id.0]).await?;
+    row.map(|row| {
+        let sheet: String = row.get("sheet")?;
+        Ok(Graded {
+            person: row.id("person_id")?,
+            at: row.get("at")?,
+            points: row.get("points")?,
+            grade: row.get("grade")?,
+            sheet: serde_json::from_str(&sheet).map_err(|e| Error::Corrupt { what: "sheet", why: e.to_string() })?,
+        })
+    })
+    .transpose()
+}
