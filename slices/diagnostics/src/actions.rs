@@ -382,8 +382,11 @@ async fn resume(cx: &mut Cx<'_>, rules: &Rules, rule: &str, id: CaseId) -> Resul
 
 async fn pause(cx: &mut Cx<'_>, rule: &str, id: CaseId, reason: &str) -> Result<(), Error> {
     let rules = cx.kit.get::<Rules>();
+    // What is overdue already stays so: only a running clock can stand still.
     if let Some(open) = clock::find_open(cx.tx, rule, id.0).await?
         && !matches!(open.course.state, yiti_clock::State::Paused { .. })
+        && open.course.breached_at.is_none()
+        && cx.now <= open.course.due_at()
     {
         let by = cx.actor.by.clone();
         clock::pause(cx.tx, &rules, open.id, reason, &by, cx.now).await?;
