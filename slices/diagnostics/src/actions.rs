@@ -84,6 +84,30 @@ pub enum Error {
     Store(#[from] yiti_store::Error),
 }
 
+impl Error {
+    /// The key of its text in `locales/`.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Forbidden(_) => "diagnostics.error.forbidden",
+            Self::Refused(refused) => refused.key(),
+            Self::Incomplete(_) => "diagnostics.error.incomplete",
+            Self::ScoreSheet(_) => "diagnostics.error.score_sheet",
+            Self::Unfit(_) => "diagnostics.error.unfit",
+            Self::UnknownExam(_) => "diagnostics.error.unknown_exam",
+            Self::Question => "diagnostics.error.question",
+            Self::UnknownReason(_) => "diagnostics.error.unknown_reason",
+            Self::TitleTooLow => "diagnostics.error.title_too_low",
+            Self::HasPictures => "diagnostics.error.has_pictures",
+            Self::DraftMoved { .. } => "diagnostics.error.draft_moved",
+            Self::Patient(_) => "diagnostics.error.patient",
+            Self::Clock(_) => "diagnostics.error.clock",
+            Self::Report(_) => "diagnostics.error.report",
+            Self::Store(_) => "diagnostics.error.store",
+        }
+    }
+}
+
 impl From<StepError<Refused>> for Error {
     fn from(error: StepError<Refused>) -> Self {
         match error {

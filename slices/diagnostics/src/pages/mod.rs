@@ -1,0 +1,21 @@
+//! The pages of this slice, one file each; templates have the same names in `templates/`.
+
+mod problem;
+mod readings;
+mod reports;
+mod requests;
+mod studies;
+mod turnaround;
+
+use yiti_web::Slice;
+
+/// All routes and menu entries of the slice.
+#[must_use]
+pub fn slice() -> Slice {
+    let slice = Slice::new("diagnostics");
+    let slice = requests::add(slice);
+    let slice = studies::add(slice);
+    let slice = readings::add(slice);
+    let slice = reports::add(slice);
+    turnaround::add(slice)
+}
