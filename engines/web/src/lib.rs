@@ -53,7 +53,8 @@
 //! 6. Words stand in `locales/<area>.toml`: `requests.title = { zh-CN = "…", en = "…" }`, first line `_version = 2`.
 //! 7. A list that follows changes: `<tbody hx-get="/referrals/rows" hx-trigger="live:referral from:body"
 //!    hx-swap="innerMorph">`, the act calls `cx.announce("referral", institution)`, and the fragment is a struct with
-//!    `#[template(path = "referrals.html", block = "rows")]`.
+//!    `#[template(path = "referrals.html", block = "rows")]`. Such a block stands at the top level of its template:
+//!    one inside an `if` or a `for` comes out empty.
 //!
 //! Leaves out: what is shown. This crate knows no patient, no case and no figure.
 //!

@@ -43,8 +43,8 @@ impl Pager {
 
     /// The address of a page.
     #[must_use]
-    pub fn href(&self, page: usize) -> String {
-        let page = page.to_string();
+    pub fn href(&self, page: impl std::borrow::Borrow<usize>) -> String {
+        let page = page.borrow().to_string();
         let filter = self.filter.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs: Vec<(&str, &str)> = filter.chain([("page", page.as_str())]).collect();
         format!("{}{}", self.path, query(&pairs))

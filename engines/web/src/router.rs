@@ -1,5 +1,6 @@
 //! Puts the slices together, and tells what went wrong.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +10,9 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
 use futures::FutureExt as _;
+use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tracing::Instrument as _;
 use yiti_kernel::Uuid;
@@ -40,17 +43,20 @@ pub fn router(app: App, slices: Vec<Slice>) -> axum::Router {
     let mut slices = slices;
     slices.push(pages::slice());
     app.wire(&slices);
-    let mut router = axum::Router::new();
+    let mut paths: BTreeMap<&'static str, MethodRouter<App>> = BTreeMap::new();
     for entry in slices.into_iter().flat_map(|slice| slice.entries) {
         let (access, body_bytes_max, is_page) = (entry.route.access, entry.body_bytes_max, entry.is_page);
         let gate = Arc::new(Gate { app: app.clone(), access, body_bytes_max, is_page });
         let guarded = entry.handler.route_layer(middleware::from_fn_with_state(gate, visitor::guard));
-        router = router.route(entry.route.path, guarded);
+        // Begun with `any`, so that another method is told what an unknown path is told, without an `Allow` header.
+        let methods = paths.remove(entry.route.path).unwrap_or_else(|| any(unknown));
+        paths.insert(entry.route.path, methods.merge(guarded));
     }
-    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_worth_compressing);
+    let router = paths.into_iter().fold(axum::Router::new(), |router, (path, methods)| router.route(path, methods));
+    let worth = SizeAbove::new(COMPRESSED_BYTES_MIN).and(is_worth_compressing);
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth);
     router
         .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
         // The guard limits every body itself, by the limit of its route.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.clone(), outermost))
@@ -87,13 +93,11 @@ pub fn faults(slices: &[Slice]) -> Vec<String> {
 
 fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &axum::http::Extensions) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_text = text(header::CONTENT_TYPE).is_some_and(|kind| {
+    text(header::CONTENT_TYPE).is_some_and(|kind| {
         ["text/html", "text/csv", "text/plain", "application/json", "application/fhir+json", "application/dicom+json"]
             .iter()
             .any(|known| kind.starts_with(known))
-    });
-    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    is_text && length.is_none_or(|length| length > COMPRESSED_BYTES_MIN)
+    })
 }
 
 /// Files at the root (the viewer loads its own by such names), and what is no route at all. The latter passes the same
@@ -162,7 +166,6 @@ fn tell(app: &App, problem: &Problem, wanted: Wanted, look: Look, id: Uuid) -> R
         }
         _ => None,
     };
-    let ui = || Ui::plain(app, look, problem.key());
     let fields = match problem {
         Problem::Refused(refusal) => refusal.fields.clone(),
         _ => crate::form::Errors::default(),
@@ -172,9 +175,9 @@ fn tell(app: &App, problem: &Problem, wanted: Wanted, look: Look, id: Uuid) -> R
     let told = match wanted {
         Wanted::Page | Wanted::Fragment => {
             let status = problem.status().as_u16();
-            let page =
-                ProblemPage { ui: ui(), icon: problem.icon(), status, text, reference, fields, is_signed_out: false };
-            let page = ProblemPage { is_signed_out: matches!(problem, Problem::NotSignedIn), ..page };
+            let (ui, icon) = (Ui::plain(app, look, problem.key()), problem.icon());
+            let is_signed_out = matches!(problem, Problem::NotSignedIn);
+            let page = ProblemPage { ui, icon, status, text, reference, fields, is_signed_out };
             let written = if wanted == Wanted::Page { page.render() } else { page.as_fragment().render() };
             written.map_or_else(|_| heading.to_owned().into_response(), |html| Html(html).into_response())
         }

@@ -1,5 +1,6 @@
 //! [`Ui`], which every template is given: words, names, menu, counts, and the small parts of [`crate::html`].
 
+use std::borrow::Borrow;
 use std::sync::{Arc, LazyLock};
 
 use yiti_directory::people::Post;
@@ -273,14 +274,14 @@ impl Ui {
 
     /// The chip of time left, amber in the last `warn_minutes`.
     #[must_use]
-    pub fn due(&self, due_at: &Timestamp, warn_minutes: &u32) -> Html {
-        html::due(self.urls.sprite(), self.lang, self.now, *due_at, *warn_minutes)
+    pub fn due(&self, due_at: &Timestamp, warn_minutes: impl Borrow<u32>) -> Html {
+        html::due(self.urls.sprite(), self.lang, self.now, *due_at, *warn_minutes.borrow())
     }
 
     /// A number in a bubble; `kind` is empty, `warn` or `danger`.
     #[must_use]
-    pub fn count(&self, n: &u32, kind: &str) -> Html {
-        html::count(*n, kind)
+    pub fn count(&self, n: impl Borrow<u32>, kind: &str) -> Html {
+        html::count(*n.borrow(), kind)
     }
 
     /// What the bell says to those who cannot see it.

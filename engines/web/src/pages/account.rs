@@ -40,9 +40,9 @@ pub(crate) struct PostLine {
 
 /// The bell alone, for live updates.
 #[derive(Debug, Template)]
-#[template(path = "frame.html", block = "bell")]
-struct Bell {
-    ui: Ui,
+#[template(path = "bell.html")]
+pub(crate) struct Bell {
+    pub(crate) ui: Ui,
 }
 
 impl AccountPage {

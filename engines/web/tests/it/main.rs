@@ -1,0 +1,9 @@
+//! The real router on a small group: what a browser sends, and what comes back.
+
+mod forms;
+mod guard;
+mod live;
+mod pages;
+mod parts;
+mod sessions;
+mod site;
