@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tracing::Instrument as _;
-use yiti_kernel::Uuid;
+use yiti_kernel::{Lang, Uuid};
 
 use crate::app::App;
 use crate::assets::OfViewer;
@@ -65,10 +65,20 @@ pub fn router(app: App, slices: Vec<Slice>) -> axum::Router {
 }
 
 /// Faults of wiring that a test of the tree looks for: menu entries that lead nowhere or to a page with another
-/// permission, and methods and paths that stand twice.
+/// permission or without words, and methods and paths that stand twice.
 #[must_use]
 pub fn faults(slices: &[Slice]) -> Vec<String> {
     let mut faults = Vec::new();
+    let has_words = |key: &str| Lang::ALL.iter().all(|lang| crate::has_key(*lang, key));
+    for item in slices.iter().flat_map(|slice| slice.menu_items()) {
+        let (key, group) = (format!("menu.{}", item.key), format!("menu_group.{}", item.group));
+        if !has_words(&key) {
+            faults.push(format!("`{key}` has no words"));
+        }
+        if !item.group.is_empty() && !has_words(&group) {
+            faults.push(format!("`{group}` has no words"));
+        }
+    }
     let routes: Vec<_> = slices.iter().flat_map(|slice| slice.routes()).collect();
     for item in slices.iter().flat_map(|slice| slice.menu_items()) {
         let route = routes.iter().find(|route| route.method == "GET" && route.path == item.path);
@@ -116,6 +126,7 @@ async fn outermost(State(app): State<App>, request: Request, next: Next) -> Resp
     let started = Instant::now();
     let id = yiti_kernel::fresh();
     let (wanted, look) = (Wanted::by(request.headers()), Look::of(request.headers()));
+    let back = back_of(&app, request.headers());
     let method = request.method().clone();
     // The pattern, never the address: an address may hold what a patient is found by.
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -126,7 +137,7 @@ async fn outermost(State(app): State<App>, request: Request, next: Next) -> Resp
     let mut response = answered.unwrap_or_else(|_| Problem::failed("a handler panicked").into_response());
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
         let look = response.extensions().get::<Look>().copied().unwrap_or(look);
-        let mut told = tell(&app, &problem, wanted, look, id);
+        let mut told = tell(&app, &problem, (wanted, look), id, back.as_deref());
         if let Some(to) = response.headers_mut().remove("hx-redirect") {
             told.headers_mut().insert("hx-redirect", to);
         }
@@ -156,8 +167,15 @@ fn protect(response: &mut Response) {
     }
 }
 
+/// The page of this site from which the request came.
+fn back_of(app: &App, headers: &HeaderMap) -> Option<String> {
+    let from = headers.get(header::REFERER)?.to_str().ok()?;
+    let path = from.strip_prefix(app.settings().base_url.as_str())?;
+    crate::local_path(path).map(ToOwned::to_owned)
+}
+
 /// Tells a problem in the form that was asked for. A failure is logged here and nowhere else.
-fn tell(app: &App, problem: &Problem, wanted: Wanted, look: Look, id: Uuid) -> Response {
+fn tell(app: &App, problem: &Problem, (wanted, look): (Wanted, Look), id: Uuid, back: Option<&str>) -> Response {
     let reference = match problem {
         Problem::Failed(cause) => {
             let reference = reference(id);
@@ -177,7 +195,8 @@ fn tell(app: &App, problem: &Problem, wanted: Wanted, look: Look, id: Uuid) -> R
             let status = problem.status().as_u16();
             let (ui, icon) = (Ui::plain(app, look, problem.key()), problem.icon());
             let is_signed_out = matches!(problem, Problem::NotSignedIn);
-            let page = ProblemPage { ui, icon, status, text, reference, fields, is_signed_out };
+            let back = back.filter(|_| !matches!(problem, Problem::NotFound)).map(ToOwned::to_owned);
+            let page = ProblemPage { ui, icon, status, text, reference, fields, is_signed_out, back };
             let written = if wanted == Wanted::Page { page.render() } else { page.as_fragment().render() };
             written.map_or_else(|_| heading.to_owned().into_response(), |html| Html(html).into_response())
         }

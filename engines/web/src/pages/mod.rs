@@ -57,6 +57,7 @@ pub(crate) struct ProblemPage {
     pub(crate) reference: Option<String>,
     pub(crate) fields: Errors,
     pub(crate) is_signed_out: bool,
+    pub(crate) back: Option<String>,
 }
 
 /// A problem told inside a page that lies open.

@@ -150,6 +150,10 @@ async fn a_failure_is_told_with_a_number_and_without_its_cause() {
     let refused = browser.get("/refused").await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.body.contains("10:30"));
+    let request = browser.request(Method::GET, "/refused").header(header::ACCEPT, "text/html");
+    let request = request.header(header::REFERER, "https://yiti.example/requests?page=2");
+    let refused = browser.send(request.body(Body::empty()).unwrap()).await;
+    assert!(refused.body.contains(r#"href="/requests?page=2""#), "{}", refused.body);
     let request = browser.request(Method::GET, "/refused").header("hx-request", "true");
     let part = browser.send(request.body(Body::empty()).unwrap()).await;
     assert!(part.body.starts_with("<div class=\"notice notice-danger\"") && !part.body.contains("<html"));
@@ -165,7 +169,7 @@ fn the_table_of_routes_has_no_faults() {
         permission: "home.read",
         icon: "home",
     }]);
-    assert_eq!(yiti_web::faults(&[wrong]).len(), 1);
+    assert_eq!(yiti_web::faults(&[wrong]).len(), 2);
 }
 
 #[tokio::test]

@@ -163,8 +163,8 @@ pub(crate) fn slice() -> Slice {
         .menu(&[
             MenuItem { key: "home", group: "", path: "/home", permission: "home.read", icon: "home" },
             MenuItem {
-                key: "requests",
-                group: "diagnostics",
+                key: "messages",
+                group: "other",
                 path: "/requests",
                 permission: "diagnostics.request",
                 icon: "list-details",
