@@ -87,7 +87,7 @@ impl Assets {
         let file = self.by_url.get(url)?;
         let mut response = answer(file, headers)?;
         if !url.starts_with("/assets/") || file.path.starts_with("ohif/") {
-            response.extensions_mut().insert(OfViewer);
+            response.extensions_mut().insert(OfViewer::File);
         }
         Some(response)
     }
@@ -95,14 +95,19 @@ impl Assets {
     /// The viewer's page.
     pub(crate) fn viewer(&self, headers: &HeaderMap) -> Option<Response> {
         let mut response = answer(self.viewer_page.as_ref()?, headers)?;
-        response.extensions_mut().insert(OfViewer);
+        response.extensions_mut().insert(OfViewer::Page);
         Some(response)
     }
 }
 
 /// Marks an answer that belongs to the viewer, which has a policy of its own.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfViewer;
+pub(crate) enum OfViewer {
+    /// Its page.
+    Page,
+    /// A script, style or picture it loads.
+    File,
+}
 
 fn answer(file: &File, headers: &HeaderMap) -> Option<Response> {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -28,10 +28,15 @@ use crate::visitor::{self, Gate, Look};
 /// What pages may load: this site only, nothing inline.
 const PAGE_POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
-/// What the viewer may load besides: its decoders are `WebAssembly` in workers made of blobs, its styles are inline.
-const VIEWER_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; \
+/// What the viewer's page may load besides: `WebAssembly`, workers made of blobs, inline styles.
+const VIEWER_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
-    connect-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    connect-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+/// What the viewer's own files may do: a worker obeys the policy of its file, and the decoders of JPEG-LS and JPEG 2000
+/// build functions at run time.
+const VIEWER_FILE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; \
+    worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
+    connect-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 /// Answers smaller than this are not compressed.
 const COMPRESSED_BYTES_MIN: u64 = 1024;
 
@@ -149,7 +154,11 @@ async fn outermost(State(app): State<App>, request: Request, next: Next) -> Resp
 }
 
 fn protect(response: &mut Response) {
-    let policy = if response.extensions().get::<OfViewer>().is_some() { VIEWER_POLICY } else { PAGE_POLICY };
+    let policy = match response.extensions().get::<OfViewer>() {
+        None => PAGE_POLICY,
+        Some(OfViewer::Page) => VIEWER_POLICY,
+        Some(OfViewer::File) => VIEWER_FILE_POLICY,
+    };
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, policy),

@@ -121,7 +121,10 @@ async fn every_answer_carries_the_headers_that_protect() {
     }
     let viewer = browser.get("/viewer/viewer?StudyInstanceUIDs=1.2.3").await;
     if viewer.status == StatusCode::OK {
-        assert!(viewer.header("content-security-policy").contains("'wasm-unsafe-eval'"));
+        let policy = viewer.header("content-security-policy");
+        assert!(policy.contains("'wasm-unsafe-eval'") && !policy.contains("'unsafe-eval'"));
+        let config = browser.get("/app-config.js").await;
+        assert!(config.header("content-security-policy").contains("'unsafe-eval'"));
     }
 }
 
