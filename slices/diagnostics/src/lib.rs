@@ -10,6 +10,7 @@
 
 pub mod actions;
 pub mod content;
+pub mod facts;
 pub mod pages;
 pub mod quality;
 pub mod remote_read;

@@ -9,6 +9,7 @@ use yiti_record::{PatientId, ReportId, RequestId, StudyId};
 use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
 
 use crate::content::Content;
+use crate::facts::Reading;
 
 /// One remote reading as lists and figures see it.
 #[derive(Debug, Clone)]
@@ -435,6 +436,58 @@ pub async fn issued_between(
         )
         .await?;
     rows.iter().map(of_row).collect()
+}
+
+/// What measures see of readings whose first report was issued from `from` to `until` (not included); an empty
+/// `modality` or `priority` takes all.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn measured(
+    reader: &mut Reader,
+    scope: Scope,
+    (from, until): (Timestamp, Timestamp),
+    modality: &str,
+    priority: &str,
+) -> Result<Vec<Reading>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.id, r.institution_id, r.modality, r.body_part, r.priority, r.setting, r.requested_at,
+                     r.examined_at, r.arrived_at, r.first_issued_at, r.due_at, r.due_whole_at, r.grade, r.repeat_count,
+                     r.is_positive, r.is_critical, r.author_id, r.approver_id
+                 from remote_read r join institution i on i.id = r.institution_id
+                 where r.first_issued_at >= $3 and r.first_issued_at < $4 and i.tree_low between $1 and $2
+                     and ($5 = '' or r.modality = $5) and ($6 = '' or r.priority = $6)
+                 order by r.first_issued_at, r.id"
+            ),
+            args![scope.low, scope.high, from, until, modality, priority],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let (author, approver) = (row.optional_id("author_id")?, row.optional_id("approver_id")?);
+            Ok(Reading {
+                id: row.id("id")?,
+                institution: row.id("institution_id")?,
+                modality: row.get("modality")?,
+                body_part: row.get("body_part")?,
+                priority: row.get("priority")?,
+                setting: row.get("setting")?,
+                requested_at: row.get("requested_at")?,
+                examined_at: row.get("examined_at")?,
+                arrived_at: row.get("arrived_at")?,
+                issued_at: row.get("first_issued_at")?,
+                due_at: row.get("due_at")?,
+                due_whole_at: row.get("due_whole_at")?,
+                grade: row.get("grade")?,
+                repeat_count: row.get("repeat_count")?,
+                is_positive: row.get("is_positive")?,
+                is_critical: row.get("is_critical")?,
+                is_double_signed: author.zip(approver).map(|(one, other): (PersonId, PersonId)| one != other),
+            })
+        })
+        .collect()
 }
 
 /// A draft as it was last saved.

@@ -1,0 +1,3 @@
+//! The slice against a real store and through the real router.
+
+mod figures;
