@@ -113,7 +113,16 @@ pub fn month_of(at: Timestamp) -> String {
 /// [`BadRow`] when a row does not fit the fact, which is a fault of this module.
 pub fn batch(readings: &[Reading], tree: &Tree) -> Result<Batch, BadRow> {
     let mut batch = Batch::new(&REMOTE_READ);
+    // Readings come by the time of issue: a month's name is made once, not once a row.
+    let mut month = (Timestamp::MIN, Timestamp::MIN, String::new());
     for reading in readings {
+        if let Some(at) = reading.issued_at
+            && !(month.0 <= at && at < month.1)
+        {
+            let first = time::day(at).first_of_month();
+            let next = first.last_of_month().tomorrow().unwrap_or(first);
+            month = (time::day_start(first), time::day_start(next), month_of(at));
+        }
         batch.push(&[
             reading.id.0.into(),
             reading.institution.0.into(),
@@ -122,7 +131,7 @@ pub fn batch(readings: &[Reading], tree: &Tree) -> Result<Batch, BadRow> {
             reading.body_part.as_str().into(),
             reading.priority.as_str().into(),
             reading.setting.as_str().into(),
-            reading.issued_at.map(month_of).into(),
+            reading.issued_at.map(|_| month.2.as_str()).into(),
             reading.requested_at.into(),
             reading.examined_at.into(),
             reading.arrived_at.into(),

@@ -495,7 +495,7 @@ fn lay_out(
         .iter()
         .filter_map(|id| Some(note(lang, measures.get(id)?, question, board.get(id, &(None, None)))))
         .collect();
-    let chart_width = 40 + 76 * i32::try_from(bars.len()).unwrap_or(0).max(4);
+    let chart_width = (40 + 76 * i32::try_from(bars.len()).unwrap_or(0)).max(800);
     Table { total: line(t(lang, "figures.total").to_owned(), (None, None)), lines, bars, chart_width, notes }
 }
 
