@@ -173,3 +173,28 @@ pub async fn counts(reader: &mut Reader, actor: &Actor) -> Result<Vec<(String, i
         rows.iter().map(|row| Ok((row.get("permission")?, row.get("n")?))).collect::<Result<_, Error>>()?;
     Ok(all.into_iter().filter(|(permission, _)| actor.may(permission)).collect())
 }
+
+/// How many tasks of `actor` are overdue at `now`.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn overdue_count(reader: &mut Reader, actor: &Actor, now: Timestamp) -> Result<i64, Error> {
+    let person = actor.person.map_or(Uuid::nil(), |p| p.0);
+    let rows = reader
+        .rows(
+            sql!(
+                "select t.permission, count(*) as n from task t join institution i on i.id = t.institution_id
+                 where t.closed_at is null and i.tree_low between $1 and $2
+                     and (t.person_id is null or t.person_id = $3) and t.due_at < $4 group by t.permission"
+            ),
+            args![actor.scope.low, actor.scope.high, person, now],
+        )
+        .await?;
+    let mut overdue = 0;
+    for row in &rows {
+        if actor.may(&row.get::<String>("permission")?) {
+            overdue += row.get::<i64>("n")?;
+        }
+    }
+    Ok(overdue)
+}

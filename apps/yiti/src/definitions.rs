@@ -1,0 +1,134 @@
+//! All definitions: those that come with the product, overlaid by those of the data folder, checked as a whole.
+//!
+//! INVARIANT: nothing starts while a definition has a fault; every fault is reported at once, with file, line and column.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rust_embed::Embed;
+use yiti_directory::sign_in::Limits;
+use yiti_directory::{Kit, Roles};
+use yiti_kernel::definition::{self, Fault, File};
+
+#[derive(Embed)]
+#[folder = "../../definitions"]
+struct Shipped;
+
+/// Everything read from `definitions/`.
+pub struct Definitions {
+    /// Roles.
+    pub roles: Roles,
+    /// Limits of accounts and sessions.
+    pub limits: Limits,
+    /// What acts take from their context.
+    pub kit: Kit,
+    /// The files, for pages that show them.
+    pub files: Vec<File>,
+}
+
+/// The shipped files, with those of `overlay` in their place where they have the same path.
+///
+/// # Errors
+/// A fault for each file that cannot be read as text.
+pub fn files(overlay: Option<&Path>) -> Result<Vec<File>, Vec<Fault>> {
+    let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for path in Shipped::iter() {
+        if let Some(file) = Shipped::get(&path) {
+            texts.insert(path.to_string(), file.data.into_owned());
+        }
+    }
+    let mut faults = Vec::new();
+    if let Some(folder) = overlay.filter(|folder| folder.is_dir()) {
+        gather(folder, folder, &mut texts, &mut faults);
+    }
+    let mut files = Vec::new();
+    for (path, bytes) in texts {
+        if !Path::new(&path).extension().is_some_and(|e| e == "toml" || e == "csv") {
+            continue;
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => files.push(File { path, text }),
+            Err(_) => faults.push(Fault { path, line: 0, column: 0, message: "the file is not UTF-8".into() }),
+        }
+    }
+    if faults.is_empty() { Ok(files) } else { Err(faults) }
+}
+
+fn gather(root: &Path, folder: &Path, texts: &mut BTreeMap<String, Vec<u8>>, faults: &mut Vec<Fault>) {
+    let fault = |path: &Path, message: String| Fault { path: path.display().to_string(), line: 0, column: 0, message };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return faults.push(fault(folder, error.to_string())),
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            gather(root, &path, texts, faults);
+            continue;
+        }
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        match std::fs::read(&path) {
+            Ok(bytes) => drop(texts.insert(name, bytes)),
+            Err(error) => faults.push(fault(&path, error.to_string())),
+        }
+    }
+}
+
+/// Reads and checks all definitions.
+///
+/// # Errors
+/// Every fault with its place.
+pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
+    let files = files(overlay)?;
+    let mut faults = Vec::new();
+    let below = |folder: &str| -> Vec<File> {
+        let is_case = |path: &str| path.contains("/cases/");
+        files.iter().filter(|f| f.path.starts_with(folder) && !is_case(&f.path)).cloned().collect()
+    };
+    let one = |name: &str| {
+        files.iter().find(|f| f.path == name).ok_or_else(|| Fault {
+            path: name.into(),
+            line: 0,
+            column: 0,
+            message: "the file is missing".into(),
+        })
+    };
+    let roles = one("roles.toml").and_then(Roles::load).map_err(|f| faults.push(f)).ok();
+    let limits = one("security.toml").and_then(definition::read::<Limits>).map_err(|f| faults.push(f)).ok();
+    let calendars = yiti_clock::Calendars::load(&below("calendars/")).map_err(|f| faults.extend(f)).ok();
+    let rules = calendars
+        .as_ref()
+        .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
+    let diagnostics =
+        yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
+    let sources: BTreeSet<&str> = files
+        .iter()
+        .filter_map(|f| f.path.strip_prefix("sources/").and_then(|name| name.strip_suffix(".toml")))
+        .collect();
+    let mut cited: Vec<(String, String)> = Vec::new();
+    let owned = |(at, key): (&str, &str)| (at.to_owned(), key.to_owned());
+    if let Some(calendars) = &calendars {
+        cited.extend(calendars.sources().map(owned));
+    }
+    if let Some(rules) = &rules {
+        cited.extend(rules.sources().map(owned));
+    }
+    if let Some(diagnostics) = &diagnostics {
+        cited.extend(diagnostics.sources.iter().cloned());
+    }
+    if let Some(limits) = &limits {
+        cited.push(("security.toml".into(), limits.provenance.source.clone()));
+    }
+    for (at, key) in cited {
+        if !sources.contains(key.as_str()) {
+            faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
+        }
+    }
+    match (roles, limits, rules, diagnostics) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics)) if faults.is_empty() => {
+            let kit = Kit::default().with(rules).with(diagnostics);
+            Ok(Definitions { roles, limits, kit, files })
+        }
+        _ => Err(faults),
+    }
+}

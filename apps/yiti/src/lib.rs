@@ -1,0 +1,13 @@
+//! The app: wires kernel, engines, slices and edges into one site, and fills the demonstration county.
+//!
+//! - [`definitions`]: all definitions, checked as a whole before anything starts.
+//! - [`site`]: store, platform, pages, DICOM, timers.
+//! - [`home`]: the first page of every role, and messages.
+//! - [`demo`]: the synthetic county.
+//!
+//! Leaves out: rules. Nothing is decided here.
+
+pub mod definitions;
+pub mod demo;
+pub mod home;
+pub mod site;

@@ -1,0 +1,195 @@
+//! The running site: store, platform, pages, timers. One function opens it, one serves it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use yiti_directory::{Actor, Platform};
+use yiti_kernel::{Clock, SystemClock};
+use yiti_store::{Migration, Store};
+use yiti_web::{App, Counts, Demo, Settings, Slice, Tally};
+
+use crate::definitions::{self, Definitions};
+use crate::home;
+
+/// All tables of the product.
+pub const MIGRATIONS: &[&[Migration]] = &[
+    yiti_directory::MIGRATIONS,
+    yiti_record::MIGRATIONS,
+    yiti_clock::MIGRATIONS,
+    yiti_flow::MIGRATIONS,
+    yiti_measure::MIGRATIONS,
+    yiti_diagnostics::MIGRATIONS,
+];
+
+/// How often the timers look for what has become due.
+const TICK_EVERY: Duration = Duration::from_secs(5);
+/// How long requests in progress may take when the process is asked to stop.
+const STOP_SECONDS_MAX: u64 = 10;
+
+/// What an operator says at start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// A PostgreSQL address instead of SQLite in the data folder.
+    pub postgres: Option<String>,
+    /// Where pages are served.
+    pub http: SocketAddr,
+    /// Where modalities connect; `None` for no DICOM.
+    pub dicom: Option<SocketAddr>,
+    /// The address people type.
+    pub base_url: String,
+}
+
+/// Opens store and platform.
+///
+/// # Errors
+/// Faults in definitions, each with its place, and whatever the store says.
+pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<(Arc<Platform>, Definitions)> {
+    let overlay = options.folder.join("definitions");
+    let definitions = definitions::load(Some(&overlay)).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{} faults in the definitions:\n{}", lines.len(), lines.join("\n"))
+    })?;
+    let settings = yiti_store::Settings {
+        postgres: options.postgres.clone(),
+        ..yiti_store::Settings::embedded(&options.folder)
+    };
+    let store = Store::open(&settings, MIGRATIONS).await.context("the store does not open")?;
+    let platform = Platform::new(store, clock, definitions.roles.clone(), definitions.kit.clone()).await?;
+    Ok((Arc::new(platform), definitions))
+}
+
+/// All areas of the site.
+#[must_use]
+pub fn slices() -> Vec<Slice> {
+    vec![home::slice(), yiti_diagnostics::pages::slice(), yiti_administration::slice()]
+}
+
+/// The pages of a platform.
+#[must_use]
+pub fn app(platform: &Arc<Platform>, definitions: &Definitions, base_url: &str, demo: Vec<Demo>) -> App {
+    let settings = Settings {
+        base_url: base_url.to_owned(),
+        demo,
+        help_phone: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    App::new(platform.clone(), definitions.limits.clone(), settings, Arc::new(Waiting))
+}
+
+/// Counts tasks and notices for the head of every page.
+struct Waiting;
+
+impl Counts for Waiting {
+    fn tally<'a>(
+        &'a self,
+        platform: &'a Platform,
+        actor: &'a Actor,
+    ) -> BoxFuture<'a, Result<Tally, yiti_store::Error>> {
+        Box::pin(home::tally(platform, actor))
+    }
+}
+
+/// Serves until `stop` becomes true or the process is asked to end.
+///
+/// # Errors
+/// When an address cannot be bound, or when the writer stopped after a failed flush.
+pub async fn serve(
+    options: &Options,
+    platform: Arc<Platform>,
+    app: App,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> anyhow::Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    let http = TcpListener::bind(options.http).await.with_context(|| format!("address {} is taken", options.http))?;
+    let address = http.local_addr()?;
+    let router = yiti_web::router(app, slices());
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(timers(platform.clone(), stopping.clone()));
+    let mut until = stopping.clone();
+    running.spawn(async move {
+        let stopped = async move { drop(until.wait_for(|stop| *stop).await) };
+        if let Err(error) = axum::serve(http, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the http server ended");
+        }
+    });
+    ready(address);
+    let failed = tokio::select! {
+        () = asked_to_end() => false,
+        () = platform.store.stopped() => true,
+    };
+    drop(stop.send(true));
+    let finish = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), finish).await.is_err() {
+        tracing::warn!("some requests did not finish in time");
+    }
+    platform.store.close().await;
+    anyhow::ensure!(!failed, "the writer has stopped; start again after looking at disk and log");
+    Ok(())
+}
+
+async fn asked_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(interrupt.await),
+    }
+}
+
+/// Raises what has become due, and takes quiet studies as complete.
+async fn timers(platform: Arc<Platform>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = tick(&platform).await {
+            tracing::error!(%error, "the timers could not run");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK_EVERY) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// One round of the timers.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn tick(platform: &Arc<Platform>) -> Result<(), yiti_diagnostics::Error> {
+    let tree = platform.tree();
+    let Some(root) = tree.root() else { return Ok(()) };
+    let system = Arc::new(Actor::system("timer", root.id, root.scope, &[]));
+    loop {
+        let tick = platform
+            .act(&system, |cx| {
+                Box::pin(async move {
+                    let tick = yiti_clock::store::tick(cx.tx, cx.now).await?;
+                    for raised in &tick.raised {
+                        yiti_diagnostics::actions::raised(cx, raised).await?;
+                    }
+                    Ok::<_, yiti_diagnostics::Error>(tick)
+                })
+            })
+            .await?;
+        if tick.done() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The clock of the machine, for the binary.
+#[must_use]
+pub fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}

@@ -1,0 +1,61 @@
+//! The definitions that come with the product are sound, cite known sources, and their cases hold.
+
+use std::collections::BTreeSet;
+
+use yiti_kernel::definition::File;
+
+fn files() -> Vec<File> {
+    yiti::definitions::files(None).unwrap()
+}
+
+#[test]
+fn all_definitions_are_sound() {
+    if let Err(faults) = yiti::definitions::load(None) {
+        panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+#[test]
+fn a_fault_in_an_overlay_is_named_with_file_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("diagnostics")).unwrap();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../definitions/diagnostics/settings.toml"));
+    let text = text.unwrap().replace("lease_minutes = 15", "lease_minutes = \"a while\"");
+    std::fs::write(folder.path().join("diagnostics/settings.toml"), text).unwrap();
+    let faults = yiti::definitions::load(Some(folder.path())).err().unwrap();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!((faults[0].path.as_str(), faults[0].line, faults[0].column), ("diagnostics/settings.toml", 3, 17));
+}
+
+#[test]
+fn every_permission_of_a_role_is_asked_for_somewhere() {
+    let asked: BTreeSet<&str> = yiti::site::slices()
+        .iter()
+        .flat_map(|slice| slice.routes().to_vec())
+        .filter_map(|route| match route.access {
+            yiti_web::Access::Permission(permission) => Some(permission),
+            yiti_web::Access::Public | yiti_web::Access::SignedIn => None,
+        })
+        .collect();
+    // Asked for inside acts, not by a route of their own.
+    let inside = ["patient.register", "diagnostics.explain", "diagnostics.void"];
+    let definitions = yiti::definitions::load(None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    for role in definitions.roles.iter() {
+        for permission in &role.permissions {
+            let is_known = asked.contains(permission.as_str()) || inside.contains(&permission.as_str());
+            assert!(is_known, "role `{}` has `{permission}`, which nothing asks for", role.id);
+        }
+    }
+}
+
+#[test]
+fn the_cases_of_clocks_hold() {
+    let all = files();
+    let below = |folder: &str, cases: bool| -> Vec<File> {
+        all.iter().filter(|f| f.path.starts_with(folder) && f.path.contains("/cases/") == cases).cloned().collect()
+    };
+    let calendars = yiti_clock::Calendars::load(&below("calendars/", false)).unwrap();
+    let rules = yiti_clock::Rules::load(&below("clocks/", false), &calendars).unwrap();
+    let count = yiti_clock::case::run_cases(&below("clocks/cases/", true), &rules);
+    assert!(count.unwrap_or_else(|faults| panic!("{faults:?}")) >= 8);
+}

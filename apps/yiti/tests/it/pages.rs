@@ -1,0 +1,181 @@
+//! Every page of the product, as every role sees it, in both languages, on the small demonstration county.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+use yiti::demo::{self, county::SignIn, readings::Filled};
+use yiti::site::{self, Options};
+use yiti_directory::{Platform, session};
+use yiti_kernel::{Lang, SystemClock};
+use yiti_store::{args, sql};
+use yiti_web::Access;
+
+struct World {
+    _folder: tempfile::TempDir,
+    platform: Arc<Platform>,
+    router: Router,
+    limits: yiti_directory::sign_in::Limits,
+    sign_ins: Vec<SignIn>,
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        folder: folder.path().to_owned(),
+        postgres: None,
+        http: "127.0.0.1:0".parse().unwrap(),
+        dicom: None,
+        base_url: "http://127.0.0.1:8080".into(),
+    };
+    let (platform, definitions) = site::open(&options, Arc::new(SystemClock)).await.unwrap();
+    let kit = platform.kit.clone().with(Filled(platform.now()));
+    let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
+    let platform = Arc::new(platform.await.unwrap());
+    let size = demo::Size { residents: 60, readings: 12 };
+    let sign_ins = demo::fill(&platform, &definitions.limits, size).await.unwrap();
+    let app = site::app(&platform, &definitions, &options.base_url, demo::cards(&sign_ins));
+    let router = yiti_web::router(app, site::slices());
+    World { _folder: folder, platform, router, limits: definitions.limits, sign_ins }
+}
+
+impl World {
+    async fn token(&self, sign_in: &SignIn, lang: Lang) -> String {
+        let who = (sign_in.person, sign_in.post, lang);
+        session::open(&self.platform.store, who, "test", self.platform.now(), &self.limits).await.unwrap()
+    }
+
+    async fn get(&self, path: &str, token: &str) -> (StatusCode, String) {
+        let request = Request::get(path).header(header::COOKIE, format!("yiti={token}")).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let is_text = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("text/html"));
+        if !is_text {
+            return (status, String::new());
+        }
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.len() < 200_000, "{path} has {} bytes", body.len());
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn one(&self, sql: yiti_store::Sql) -> String {
+        let row = self.platform.store.read().await.unwrap().one(sql, args![]).await.unwrap();
+        row.get::<yiti_kernel::Uuid>("id").map(|id| id.simple().to_string()).or_else(|_| row.get("id")).unwrap()
+    }
+
+    /// A path with its places filled by something that is there.
+    async fn filled(&self, path: &str) -> String {
+        let Some(open) = path.find('{') else { return path.to_owned() };
+        let branch = sql!("select id from remote_read where status = 'waiting' limit 1");
+        let value = if path.starts_with("/studies/") && path.ends_with("/match") {
+            self.one(sql!("select id from imaging_study where unmatched_reason is not null limit 1")).await
+        } else if path.starts_with("/studies/") {
+            self.one(sql!("select id from remote_read where status = 'uploaded' limit 1")).await
+        } else if path.ends_with("/approve") {
+            self.one(sql!("select id from remote_read where status = 'drafted' limit 1")).await
+        } else if path.starts_with("/requests/") || path.starts_with("/readings/") {
+            self.one(branch).await
+        } else if path.starts_with("/reports/") {
+            self.one(sql!("select report_id as id from report_version limit 1")).await
+        } else if path.starts_with("/verify/") {
+            self.one(sql!("select verification_code as id from report_version limit 1")).await
+        } else if path.starts_with("/patients/") {
+            self.one(sql!("select patient_id as id from remote_read limit 1")).await
+        } else {
+            panic!("say in this test what fills {path}");
+        };
+        let close = path.find('}').unwrap();
+        format!("{}{value}{}", &path[..open], &path[close + 1..])
+    }
+}
+
+/// What a person reads of a page.
+fn visible(html: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for c in html.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                text.push(' ');
+            }
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Words that look like keys of `locales/`: their text is missing.
+fn keys_shown(html: &str) -> Vec<String> {
+    let is_key = |word: &&str| {
+        let parts: Vec<&str> = word.split('.').collect();
+        parts.len() >= 2
+            && parts.iter().all(|p| p.len() > 1 && p.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            && !["toml", "csv", "com"].contains(parts.last().unwrap_or(&""))
+    };
+    visible(html).split_whitespace().filter(is_key).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_opens_for_whom_it_is_meant_in_both_languages_and_is_not_there_for_others() {
+    let world = world().await;
+    let routes: Vec<_> = site::slices().iter().flat_map(|slice| slice.routes().to_vec()).collect();
+    let pages = routes.iter().filter(|r| r.method == "GET" && !r.path.starts_with("/dicom-web"));
+    let mut opened = 0;
+    let mut faults = Vec::new();
+    for route in pages {
+        let path = world.filled(route.path).await;
+        let mut was_opened = false;
+        for sign_in in &world.sign_ins {
+            let role = world.platform.roles.get(&sign_in.role).unwrap();
+            let may = match route.access {
+                Access::Public | Access::SignedIn => true,
+                Access::Permission(permission) => role.permissions.contains(permission),
+            };
+            for lang in Lang::ALL {
+                let token = world.token(sign_in, lang).await;
+                let (status, html) = world.get(&path, &token).await;
+                if !may {
+                    if status != StatusCode::NOT_FOUND {
+                        faults.push(format!("{} sees {path}: {status}", sign_in.role));
+                    }
+                    break;
+                }
+                // What lies outside a branch's scope is not there for it, although the role may use the page.
+                if status == StatusCode::NOT_FOUND && path != route.path {
+                    continue;
+                }
+                if status != StatusCode::OK && !status.is_redirection() {
+                    faults.push(format!("{} {path} as {}: {status}", lang.tag(), sign_in.role));
+                    continue;
+                }
+                was_opened = true;
+                opened += 1;
+                for key in keys_shown(&html) {
+                    faults.push(format!("{} {path}: `{key}` has no words", lang.tag()));
+                }
+                if !html.is_empty() && html.contains("<html") && !html.contains(&format!("lang=\"{}\"", lang.tag())) {
+                    faults.push(format!("{path} is not in {}", lang.tag()));
+                }
+            }
+        }
+        if !was_opened {
+            faults.push(format!("nobody could open {path}"));
+        }
+    }
+    faults.sort();
+    faults.dedup();
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(opened > 60, "only {opened} pages were opened");
+    let verdict = world.platform.store.verify_journal().await.unwrap();
+    assert_eq!(verdict.broken, None);
+}
