@@ -38,7 +38,7 @@ pub struct Arrived {
     pub transfer_syntax: String,
     /// Patient ID.
     pub patient_number: String,
-    /// Patient Name, decoded.
+    /// Patient Name, decoded; ends with [`matching::UNCERTAIN`] when its bytes do not fit their character set.
     pub patient_name: String,
     /// Patient Sex.
     pub sex: Sex,

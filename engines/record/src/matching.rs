@@ -13,7 +13,7 @@ use crate::patient::Sex;
 pub struct Seen<'a> {
     /// Patient ID.
     pub number: &'a str,
-    /// Patient Name, decoded, component groups joined by `=`.
+    /// Patient Name, decoded, component groups joined by `=`; with [`UNCERTAIN`] in it no name is compared.
     pub name: &'a str,
     /// Sex.
     pub sex: Sex,
@@ -35,6 +35,9 @@ pub struct Expected<'a> {
     /// Birthday.
     pub birth_on: Option<Date>,
 }
+
+/// Stands in a name whose bytes do not fit the character set they declare.
+pub const UNCERTAIN: char = '\u{fffd}';
 
 /// Why a study has no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,7 +75,8 @@ pub fn decide(seen: &Seen<'_>, expected: Option<&Expected<'_>>) -> Result<(), Un
         return Err(Unmatched::NoOrder);
     };
     let same_number = seen.number.trim().eq_ignore_ascii_case(expected.number);
-    let same_name = seen.name.split('=').any(|group| plain(group) == plain(expected.name));
+    let is_certain = !seen.name.contains(UNCERTAIN);
+    let same_name = is_certain && seen.name.split('=').any(|group| plain(group) == plain(expected.name));
     let sex_differs = seen.sex != Sex::Unknown && expected.sex != Sex::Unknown && seen.sex != expected.sex;
     let birth_differs = matches!((seen.birth_on, expected.birth_on), (Some(a), Some(b)) if a != b);
     // The number is the group's own, so it decides; without it the name must fit and nothing else may differ.
@@ -110,6 +114,12 @@ mod tests {
     fn without_a_number_the_name_must_fit() {
         assert_eq!(decide(&seen("", "Wang^XiaoDong=王^小东"), Some(&EXPECTED)), Ok(()));
         assert_eq!(decide(&seen("", "李四"), Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+    }
+
+    #[test]
+    fn an_uncertain_name_never_decides() {
+        assert_eq!(decide(&seen("", "Wang^XiaoDong=王^小东\u{fffd}"), Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+        assert_eq!(decide(&seen("P0000042", "Wang^XiaoDong=王^小东\u{fffd}"), Some(&EXPECTED)), Ok(()));
     }
 
     #[test]

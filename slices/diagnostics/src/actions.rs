@@ -10,7 +10,7 @@ use yiti_flow::case::{self, Case};
 use yiti_flow::notice::{self, NewNotice};
 use yiti_flow::task::{self, NewTask};
 use yiti_flow::{CaseId, StepError};
-use yiti_kernel::Timestamp;
+use yiti_kernel::{SignedDuration, Timestamp};
 use yiti_record::imaging::{self, Completed, Study};
 use yiti_record::order::{self, NewOrder, Order};
 use yiti_record::report::{self, Issued, NewVersion};
@@ -28,6 +28,8 @@ pub const RULE_REMOTE: &str = "diagnostics.read_remote";
 pub const RULE_WHOLE: &str = "diagnostics.read_whole";
 /// The rule from arrival to the grade of the pictures.
 pub const RULE_GRADE: &str = "diagnostics.grade";
+/// How long before its request an examination may have ended: emergencies are written down afterwards.
+const EXAMINED_BEFORE_REQUEST_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What live pages of this slice listen to.
 pub const TOPIC: &str = "diagnostics";
 
@@ -299,6 +301,15 @@ pub async fn study_complete(cx: &mut Cx<'_>, id: StudyId) -> Result<(), Error> {
             Ok(())
         }
         Completed::Again(study) => {
+            // A repeated examination may come under the Study Instance UID of the first.
+            let order = match study.request {
+                Some(request) => Some(order::get(cx.tx, request).await?),
+                None => None,
+            };
+            if let Some(order) = order.filter(|order| order.status == order::Status::Active) {
+                order::set_status(cx, order.id, order::Status::Completed).await?;
+                return arrived(cx, &study, &order).await;
+            }
             cx.announce(TOPIC, study.institution);
             Ok(())
         }
@@ -336,7 +347,9 @@ async fn arrived(cx: &mut Cx<'_>, study: &Study, order: &Order) -> Result<(), Er
     let is_repeat = row.status == "repeat_asked";
     let case = case::load::<RemoteRead>(cx.tx, row.id).await?;
     let rules = cx.kit.get::<Rules>();
-    row.examined_at = study.examined_at.filter(|at| *at <= cx.now);
+    // The clock of the modality may be wrong by years; then the examination ended when its pictures came.
+    let earliest = row.requested_at - EXAMINED_BEFORE_REQUEST_MAX;
+    row.examined_at = study.examined_at.filter(|at| (earliest..=cx.now).contains(at));
     row.study = Some(study.id);
     row.grade = None;
     if is_repeat {

@@ -182,7 +182,9 @@ fn inflate(bytes: &[u8], offset: usize, limits: &Limits) -> Result<Vec<u8>, Read
 }
 
 /// The preamble and file meta group that make received data set bytes a file.
-pub fn file_meta(sop_class: &str, sop_instance: &str, transfer_syntax: &str, source_ae_title: &str) -> Vec<u8> {
+///
+/// INVARIANT: they depend on the instance alone, so that the same instance has the same digest whoever sends it.
+pub fn file_meta(sop_class: &str, sop_instance: &str, transfer_syntax: &str) -> Vec<u8> {
     let mut group = Writer::new(Syntax::ExplicitLittle);
     group.raw(Tag(2, 0x0001), VR::OB, &[0, 1]);
     group.text(Tag(2, 0x0002), VR::UI, sop_class.as_bytes());
@@ -190,7 +192,6 @@ pub fn file_meta(sop_class: &str, sop_instance: &str, transfer_syntax: &str, sou
     group.text(Tag(2, 0x0010), VR::UI, transfer_syntax.as_bytes());
     group.text(Tag(2, 0x0012), VR::UI, crate::IMPLEMENTATION_CLASS_UID.as_bytes());
     group.text(Tag(2, 0x0013), VR::SH, crate::IMPLEMENTATION_VERSION.as_bytes());
-    group.text(Tag(2, 0x0016), VR::AE, source_ae_title.as_bytes());
     let group = group.into_bytes();
     let mut file = Vec::with_capacity(144 + group.len());
     file.resize(128, 0);

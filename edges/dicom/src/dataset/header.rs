@@ -116,6 +116,8 @@ pub struct Header {
     pub rescale: Option<(f64, f64)>,
     /// Where the pixels lie.
     pub pixel_data: Option<PixelData>,
+    /// Where the pixel data element begins, its tag included.
+    pub pixels_at: Option<usize>,
     /// An identifying element that occurs twice.
     pub duplicate: Option<Tag>,
 }
@@ -198,6 +200,7 @@ impl Header {
         header.window = center.zip(width).filter(|(_, width)| *width > 0.0);
         header.rescale = slope.zip(intercept);
         header.pixel_data = PixelData::find(data);
+        header.pixels_at = PixelData::start(data);
         in_order &= data.top().map(|element| element.tag).is_sorted_by(|a, b| a < b);
         if !in_order {
             header.duplicate =

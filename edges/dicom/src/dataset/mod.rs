@@ -14,6 +14,7 @@ mod write;
 pub use dicom_core::{Tag, VR};
 pub use file::{File, Meta, Preamble, ReadError, file_meta, read_data_set};
 pub use header::{Header, Identity, IdentityError};
+pub(crate) use pixels::native_frame_bits;
 pub use pixels::{FrameError, PixelData};
 pub use value::{DicomDate, DicomTime, is_valid_uid, parse_date, parse_time};
 pub use walk::WalkError;

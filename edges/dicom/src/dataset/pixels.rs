@@ -74,6 +74,24 @@ impl PixelData {
     }
 }
 
+impl PixelData {
+    /// Where the first element of the pixel data begins, its tag included.
+    pub(super) fn start(data: &DataSet<'_>) -> Option<usize> {
+        let element = data.top().find(|e| e.tag.0 == 0x7FE0)?;
+        let value = element.offset as usize;
+        // The element's own header has 8 bytes, or 12 with a long explicit value representation.
+        let tag = match data.is_big_endian() {
+            true => [element.tag.0.to_be_bytes(), element.tag.1.to_be_bytes()],
+            false => [element.tag.0.to_le_bytes(), element.tag.1.to_le_bytes()],
+        }
+        .concat();
+        [8, 12].into_iter().find_map(|header| {
+            let at = value.checked_sub(header)?;
+            (data.bytes().get(at..at + 4)? == tag).then_some(at)
+        })
+    }
+}
+
 /// Bytes of one native frame by its dimensions; `None` when they are missing, zero or absurd.
 pub(crate) fn native_frame_bits(header: &Header) -> Option<u64> {
     let [rows, columns, samples, bits] =

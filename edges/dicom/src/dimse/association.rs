@@ -129,7 +129,9 @@ async fn associated<S: Service>(
     }
     out.write(&answer).await?;
     let peer = Peer { caller, calling: request.calling, address };
-    messages(shared, reader, out, &peer, &contexts).await
+    let result = messages(shared, reader, out, &peer, &contexts).await;
+    shared.service.closed(peer.caller, result.is_ok()).await;
+    result
 }
 
 /// A message while its parts arrive.
@@ -181,7 +183,7 @@ async fn messages<S: Service>(
         }
         for value in pdu::pdvs(&unit.body).ok_or(Ended::BadMessage)? {
             let context = contexts.iter().find(|known| known.id == value.context).ok_or(Ended::BadMessage)?;
-            let done = take(&mut incoming, &value, context, &shared.config, size_before, &peer.calling)?;
+            let done = take(&mut incoming, &value, context, &shared.config, size_before)?;
             if done {
                 let message = std::mem::take(&mut incoming);
                 size_before = message.data.len();
@@ -201,7 +203,6 @@ fn take(
     context: &Context,
     config: &Config,
     size_before: usize,
-    calling: &str,
 ) -> Result<bool, Ended> {
     if incoming.command.is_none() {
         let first = incoming.command_bytes.is_empty();
@@ -219,7 +220,7 @@ fn take(
         let command = Command::read(&incoming.command_bytes).ok_or(Ended::BadMessage)?;
         let has_data = command.has_data;
         if has_data && command.field == command::C_STORE_RQ {
-            let meta = file_meta(&command.sop_class, &command.sop_instance, &context.transfer_syntax, calling);
+            let meta = file_meta(&command.sop_class, &command.sop_instance, &context.transfer_syntax);
             incoming.data_offset = meta.len();
             // INVARIANT: room is made for what this peer really sent last time, not for what it announces.
             incoming.data = Vec::with_capacity(size_before.clamp(meta.len() + 4096, 4 << 20));

@@ -163,4 +163,10 @@ pub trait Service: Send + Sync + 'static {
         caller: &Self::Caller,
         query: StudyRootQuery,
     ) -> impl Future<Output = Result<Vec<Attributes>, FindRefused>> + Send;
+
+    /// Hears that an association has ended; `is_released` tells an orderly end from a broken one.
+    fn closed(&self, caller: Self::Caller, is_released: bool) -> impl Future<Output = ()> + Send {
+        drop((caller, is_released));
+        std::future::ready(())
+    }
 }
