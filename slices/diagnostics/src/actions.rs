@@ -66,6 +66,9 @@ pub enum Error {
     /// The order has its pictures already.
     #[error("the order has its pictures already")]
     HasPictures,
+    /// The identity number is registered under another name.
+    #[error("the identity number is registered under another name")]
+    OtherName,
     /// The draft was saved elsewhere since this page was opened.
     #[error("the draft was saved elsewhere, revision {revision}")]
     DraftMoved {
@@ -101,6 +104,7 @@ impl Error {
             Self::UnknownReason(_) => "diagnostics.error.unknown_reason",
             Self::TitleTooLow => "diagnostics.error.title_too_low",
             Self::HasPictures => "diagnostics.error.has_pictures",
+            Self::OtherName => "requests.fault.other_name",
             Self::DraftMoved { .. } => "diagnostics.error.draft_moved",
             Self::Patient(_) => "diagnostics.error.patient",
             Self::Clock(_) => "diagnostics.error.clock",
@@ -145,8 +149,44 @@ pub struct NewRequest {
 /// # Errors
 /// [`Error`] names the field.
 pub async fn request(cx: &mut Cx<'_>, new: NewRequest) -> Result<(CaseId, Order), Error> {
+    cx.allow("diagnostics.request", cx.actor.institution)?;
+    let whose = patient::open(cx, new.patient, "treatment").await?;
+    place(cx, whose, new).await
+}
+
+/// As [`request`] for someone who is not in the doctor's list: they are registered, or, when the group knows the
+/// identity number, taken over. Whoever shows the card with name and number may be opened here without having been
+/// treated here before.
+///
+/// # Errors
+/// [`Error`] names the field; [`Error::OtherName`] when the number is registered under another name.
+pub async fn request_newcomer(
+    cx: &mut Cx<'_>,
+    person: &patient::NewPatient,
+    new: NewRequest,
+) -> Result<(CaseId, Order), Error> {
     let institution = cx.actor.institution;
     cx.allow("diagnostics.request", institution)?;
+    cx.allow("patient.register", institution)?;
+    let whose = match patient::register(cx, institution, person).await {
+        Ok(whose) => whose,
+        Err(patient::Refused::Known { patient: known, .. }) => {
+            let whose = patient::get(cx.tx, known).await?;
+            if whose.name != person.name.trim() {
+                return Err(Error::OtherName);
+            }
+            let detail = json!({ "presented": "national_id" });
+            cx.journal_read(("patient", Some(known.0)), Some(known.0), "treatment", detail).await?;
+            whose
+        }
+        Err(refused) => return Err(refused.into()),
+    };
+    place(cx, whose, new).await
+}
+
+/// Opens the case of an order for `whose`.
+async fn place(cx: &mut Cx<'_>, whose: patient::Patient, new: NewRequest) -> Result<(CaseId, Order), Error> {
+    let institution = cx.actor.institution;
     let by = cx.person("diagnostics.request")?;
     let definitions = cx.kit.get::<Definitions>();
     let exam = definitions.exam(&new.exam_code).ok_or_else(|| Error::UnknownExam(new.exam_code.clone()))?;
@@ -154,7 +194,6 @@ pub async fn request(cx: &mut Cx<'_>, new: NewRequest) -> Result<(CaseId, Order)
     if question.is_empty() || question.chars().count() > 500 {
         return Err(Error::Question);
     }
-    let whose = patient::open(cx, new.patient, "treatment").await?;
     let new = NewOrder {
         patient: whose.id,
         institution,

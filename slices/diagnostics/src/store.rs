@@ -397,6 +397,42 @@ pub async fn to_grade(reader: &mut Reader, scope: Scope, limit: u32) -> Result<V
     rows.iter().map(of_row).collect()
 }
 
+/// The pictures that wait for their grade: study, Study Instance UID, how many.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn ungraded_pictures(reader: &mut Reader, scope: Scope) -> Result<Vec<(StudyId, String, u32)>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select s.id, s.study_uid, s.instance_count from remote_read r
+                 join institution i on i.id = r.institution_id join imaging_study s on s.id = r.study_id
+                 where r.is_open = 1 and r.grade is null and r.status <> 'repeat_asked'
+                     and i.tree_low between $1 and $2"
+            ),
+            args![scope.low, scope.high],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.id("id")?, row.get("study_uid")?, row.get("instance_count")?))).collect()
+}
+
+/// How many studies of `scope` have no order.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn unmatched_count(reader: &mut Reader, scope: Scope) -> Result<u32, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n from imaging_study s join institution i on i.id = s.institution_id
+                 where s.unmatched_reason is not null and i.tree_low between $1 and $2"
+            ),
+            args![scope.low, scope.high],
+        )
+        .await?;
+    row.get("n")
+}
+
 /// Readings of `scope` with an order but no pictures yet, or whose pictures were asked for again, the oldest first.
 ///
 /// # Errors

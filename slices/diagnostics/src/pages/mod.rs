@@ -1,5 +1,7 @@
 //! The pages of this slice, one file each; templates have the same names in `templates/`.
 
+mod branch;
+mod patients;
 mod problem;
 mod readings;
 mod reports;
@@ -15,6 +17,7 @@ pub fn slice() -> Slice {
     let slice = Slice::new("diagnostics");
     let slice = requests::add(slice);
     let slice = studies::add(slice);
+    let slice = patients::add(slice);
     let slice = readings::add(slice);
     let slice = reports::add(slice);
     turnaround::add(slice)
