@@ -18,7 +18,13 @@ const FOUND_MAX: u32 = 50;
 pub(super) fn add(slice: Slice) -> Slice {
     let read = Access::Permission("patient.read");
     slice.get("/patients", read, list).get("/patients/rows", read, list_rows).get("/patients/{id}", read, show).menu(&[
-        MenuItem { key: "patients", group: "diagnostics", path: "/patients", permission: "patient.read", icon: "users" },
+        MenuItem {
+            key: "patients",
+            group: "diagnostics",
+            path: "/patients",
+            permission: "patient.read",
+            icon: "users",
+        },
     ])
 }
 
@@ -110,8 +116,8 @@ struct ShowPage {
 async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<PatientId>) -> Answer {
     let ui = Ui::new(&app, &visitor, "patients.title").await;
     let platform = app.platform();
-    let opened = platform
-        .act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, id, "treatment").await }));
+    let opened =
+        platform.act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, id, "treatment").await }));
     let patient = opened.await?;
     let (tree, definitions) = (platform.tree(), platform.kit.get::<Definitions>());
     let mut reader = platform.store.read().await?;
@@ -157,9 +163,8 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<PatientId
         facts.push(fact("patients.address", patient.address.clone()));
     }
     let identifiers = patient.identifiers.iter().filter(|(institution, ..)| tree.reaches(scope, *institution));
-    let identifiers = identifiers.map(|(institution, system, value)| {
-        (format!("{} {system}", tree.short_name(*institution)), value.clone())
-    });
+    let identifiers = identifiers
+        .map(|(institution, system, value)| (format!("{} {system}", tree.short_name(*institution)), value.clone()));
     page(&ShowPage {
         patient: strip(&ui, &patient),
         exams,

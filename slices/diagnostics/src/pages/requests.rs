@@ -21,9 +21,7 @@ use yiti_web::{
     Visitor, act_once, invalid, page, redirect,
 };
 
-use super::branch::{
-    WARN_MINUTES, due_of, journal_list, mark_of, sex_and_age, sexes, status_word, strip, viewer_path,
-};
+use super::branch::{due_of, journal_list, mark_of, sex_and_age, sexes, status_word, strip, viewer_path};
 use crate::actions::{self, Error, NewRequest};
 use crate::settings::Definitions;
 use crate::store::{self, Filter, ReadRow};
@@ -70,14 +68,12 @@ pub(super) fn add(slice: Slice) -> Slice {
 }
 
 /// One line of the list.
-#[derive(Debug)]
 struct Line {
     href: String,
     at: Timestamp,
     name: String,
     accession_number: String,
     exam: String,
-    modality: String,
     institution: String,
     priority: &'static str,
     status: &'static str,
@@ -160,16 +156,12 @@ async fn list_of(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<
             name: row.patient_name.clone(),
             accession_number: row.accession_number.clone(),
             exam: definitions.exam_name(&row.exam_code, ui.lang).to_owned(),
-            modality: row.modality.clone(),
             institution: if has_many { tree.short_name(row.institution).to_owned() } else { String::new() },
             priority: row.priority.key(),
             status: status_word(&row.status, row.report_version),
             due_at: due_of(row),
             is_paused: row.status == "repeat_asked",
-            report: row
-                .report
-                .filter(|_| may_report)
-                .map_or_else(String::new, |report| format!("/reports/{report}")),
+            report: row.report.filter(|_| may_report).map_or_else(String::new, |report| format!("/reports/{report}")),
             is_positive: row.is_positive == Some(true),
             is_critical: row.is_critical == Some(true),
         })
@@ -533,6 +525,13 @@ struct Progress {
     revoke: String,
 }
 
+impl Progress {
+    /// The kind of notice that tells of the report.
+    fn report_kind(&self) -> &'static str {
+        if self.is_critical { "danger" } else { "ok" }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "request.html")]
 struct ShowPage {
@@ -614,8 +613,8 @@ async fn progress(
     }
     drop(reader);
     let whose = row.patient;
-    let opened = platform
-        .act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, whose, "treatment").await }));
+    let opened =
+        platform.act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, whose, "treatment").await }));
     let patient = opened.await?;
     let definitions = platform.kit.get::<Definitions>();
     let grade = graded.filter(|_| row.grade.is_some()).map(|graded| {
@@ -717,9 +716,8 @@ fn steps(ui: &Ui, row: &ReadRow, history: &[Happened]) -> Vec<Step> {
     } else {
         row.examined_at.map_or_else(String::new, |at| ui.short_time(&at))
     };
-    let due = due_of(row).map_or_else(String::new, |at| {
-        ui.t_with("requests.step_due", &[("due", &ui.short_time(&at))])
-    });
+    let due =
+        due_of(row).map_or_else(String::new, |at| ui.t_with("requests.step_due", &[("due", &ui.short_time(&at))]));
     let is_graded = row.grade.is_some();
     let notes = [
         ("asked", note(Some(row.requested_at), "request")),
@@ -780,7 +778,8 @@ fn events(
         let note = match event.name.as_str() {
             "ask_repeat" | "send_back" | "revoke" => reason_of(ui, definitions, event),
             "grade" => {
-                let grade = definitions.score_sheet.grade_name(event.detail["grade"].as_str().unwrap_or_default(), ui.lang);
+                let grade =
+                    definitions.score_sheet.grade_name(event.detail["grade"].as_str().unwrap_or_default(), ui.lang);
                 let points = event.detail["points"].as_u64().unwrap_or_default();
                 ui.t_with("requests.graded", &[("grade", grade), ("points", &points.to_string())])
             }

@@ -111,11 +111,8 @@ async fn arrivals(app: &App, visitor: &Visitor, ui: &Ui, seen: &str) -> Result<O
     let to_examine = store::to_examine(&mut reader, scope, ROWS_MAX).await?;
     let pictures: HashMap<StudyId, (String, u32)> =
         store::ungraded_pictures(&mut reader, scope).await?.into_iter().map(|(id, uid, n)| (id, (uid, n))).collect();
-    let unmatched_count = if visitor.may("diagnostics.match") {
-        store::unmatched_count(&mut reader, scope).await?
-    } else {
-        0
-    };
+    let unmatched_count =
+        if visitor.may("diagnostics.match") { store::unmatched_count(&mut reader, scope).await? } else { 0 };
     let mark = mark_of(&(&to_grade, &to_examine, pictures.len(), unmatched_count));
     if mark == seen {
         return Ok(None);
@@ -232,8 +229,8 @@ async fn grade_page(app: &App, visitor: &Visitor, id: CaseId, form: Form, repeat
     let graded = store::grade(&mut reader, id).await?.filter(|_| row.grade.is_some());
     drop(reader);
     let whose = row.patient;
-    let opened = platform
-        .act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, whose, "treatment").await }));
+    let opened =
+        platform.act(&visitor.actor, move |cx| Box::pin(async move { patient::open(cx, whose, "treatment").await }));
     let patient = strip(&ui, &opened.await?);
     let definitions = platform.kit.get::<Definitions>();
     let sheet = &definitions.score_sheet;
@@ -274,10 +271,7 @@ async fn grade_page(app: &App, visitor: &Visitor, id: CaseId, form: Form, repeat
         accession_number: row.accession_number.clone(),
         href: format!("/studies/{id}"),
         request: format!("/requests/{id}"),
-        viewer: study
-            .as_ref()
-            .filter(|_| may_see)
-            .map_or_else(String::new, |study| viewer_path(&ui, &study.study_uid)),
+        viewer: study.as_ref().filter(|_| may_see).map_or_else(String::new, |study| viewer_path(&ui, &study.study_uid)),
         picture_count: study.as_ref().map_or(0, |study| study.instance_count),
         items,
         edges: edges.join(" "),
@@ -526,7 +520,7 @@ fn compare_name(seen: &str, expected: &str) -> Likeness {
     let groups: Vec<String> = groups.collect();
     if groups.contains(&expected) {
         Likeness::Same
-    } else if groups.iter().all(String::is_ascii) && !expected.is_ascii() {
+    } else if groups.iter().all(|group| group.is_ascii()) && !expected.is_ascii() {
         Likeness::Latin
     } else {
         Likeness::Differs
@@ -589,13 +583,7 @@ fn candidate(ui: &Ui, definitions: &Definitions, study: &Study, row: &ReadRow, p
     }
 }
 
-async fn match_page(
-    app: &App,
-    visitor: &Visitor,
-    id: StudyId,
-    form: Form,
-    asked: Form,
-) -> Result<MatchPage, Problem> {
+async fn match_page(app: &App, visitor: &Visitor, id: StudyId, form: Form, asked: Form) -> Result<MatchPage, Problem> {
     let ui = Ui::new(app, visitor, "unmatched.match").await;
     let (platform, scope) = (app.platform(), visitor.actor.scope);
     let definitions = platform.kit.get::<Definitions>();

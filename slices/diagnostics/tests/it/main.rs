@@ -1,3 +1,4 @@
 //! The slice against a real store and through the real router.
 
+mod branch;
 mod figures;
