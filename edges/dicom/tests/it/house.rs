@@ -80,6 +80,17 @@ fn below(files: &[File], start: &str) -> Vec<File> {
 
 impl Group {
     pub(crate) async fn open(store: Store) -> Self {
+        let (dimse, base_url) = (SocketAddr::from(([127, 0, 0, 1], 0)), "http://localhost".to_owned());
+        Self::with(store, dimse, base_url).await
+    }
+
+    /// A group whose site will be served at `address`; the network server listens one port above.
+    pub(crate) async fn open_at(store: Store, address: SocketAddr) -> Self {
+        let dimse = SocketAddr::new(address.ip(), address.port() + 1);
+        Self::with(store, dimse, format!("http://{address}")).await
+    }
+
+    async fn with(store: Store, dimse: SocketAddr, base_url: String) -> Self {
         let files = definitions();
         let named = |name: &str| files.iter().find(|file| file.path == name).unwrap();
         let calendars = Calendars::load(&below(&files, "calendars/")).unwrap();
@@ -92,11 +103,11 @@ impl Group {
                 add_device(&house.platform.store, institution, title, kind).await;
             }
         }
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(dimse).await.unwrap();
         let address = listener.local_addr().unwrap();
         let edge = Arc::new(Edge::new(house.platform.clone()));
         tokio::spawn(serve(listener, edge, Config::default(), std::future::pending()));
-        let settings = Settings { base_url: "http://localhost".into(), ..Settings::default() };
+        let settings = Settings { base_url, ..Settings::default() };
         let limits = definition::read(named("security.toml")).unwrap();
         let app = App::new(house.platform.clone(), limits, settings, Arc::new(NoCounts));
         let router = yiti_web::router(app, vec![yiti_dicom::dicomweb::slice()]);

@@ -5,3 +5,4 @@
 mod house;
 mod modalities;
 mod queries;
+mod site;
