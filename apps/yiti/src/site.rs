@@ -69,7 +69,7 @@ pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<(A
 /// All areas of the site.
 #[must_use]
 pub fn slices() -> Vec<Slice> {
-    vec![home::slice(), yiti_diagnostics::pages::slice(), yiti_administration::slice()]
+    vec![home::slice(), yiti_diagnostics::pages::slice(), yiti_administration::slice(), yiti_dicom::dicomweb::slice()]
 }
 
 /// The pages of a platform.
@@ -113,6 +113,18 @@ pub async fn serve(
     let router = yiti_web::router(app, slices());
     let mut running = tokio::task::JoinSet::new();
     running.spawn(timers(platform.clone(), stopping.clone()));
+    if let Some(at) = options.dicom {
+        let listener = TcpListener::bind(at).await.with_context(|| format!("address {at} is taken"))?;
+        let edge = Arc::new(yiti_dicom::service::Edge::new(platform.clone()));
+        let mut until = stopping.clone();
+        running.spawn(async move {
+            let stopped = async move { drop(until.wait_for(|stop| *stop).await) };
+            let config = yiti_dicom::dimse::Config::default();
+            if let Err(error) = yiti_dicom::dimse::serve(listener, edge, config, stopped).await {
+                tracing::error!(%error, "the dicom server ended");
+            }
+        });
+    }
     let mut until = stopping.clone();
     running.spawn(async move {
         let stopped = async move { drop(until.wait_for(|stop| *stop).await) };
@@ -125,7 +137,7 @@ pub async fn serve(
         () = asked_to_end() => false,
         () = platform.store.stopped() => true,
     };
-    drop(stop.send(true));
+    stop.send_replace(true);
     let finish = async { while running.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), finish).await.is_err() {
         tracing::warn!("some requests did not finish in time");
@@ -153,6 +165,9 @@ async fn timers(platform: Arc<Platform>, mut stopping: watch::Receiver<bool>) {
     loop {
         if let Err(error) = tick(&platform).await {
             tracing::error!(%error, "the timers could not run");
+        }
+        if let Err(error) = yiti_dicom::archive::sweep(&platform).await {
+            tracing::error!(%error, "quiet studies could not be completed");
         }
         tokio::select! {
             () = tokio::time::sleep(TICK_EVERY) => {}

@@ -18,7 +18,7 @@ use yiti_record::patient::Sex;
 use yiti_store::{Error, NewBlob, Reader};
 
 use crate::attributes::Attributes;
-use crate::dataset::{Header, Tag};
+use crate::dataset::{File, Header, IdentityError, Limits, ReadError, Tag};
 use crate::dimse::StoreRefused;
 use crate::query::{Level, Matching, StudyRootQuery};
 
@@ -120,6 +120,36 @@ pub async fn keep(
         })
     });
     Ok(kept.await?)
+}
+
+/// Reads a whole file into what the record keeps of it, for set-up and import: the caller keeps it in an act of its own.
+///
+/// # Errors
+/// [`NotFiled`] when it is no DICOM file, or cannot be filed under its identifiers.
+pub fn prepared(file: Bytes, now: Timestamp) -> Result<(NewBlob, Arrived), NotFiled> {
+    let (header, offset) = {
+        let read = File::read(&file, &Limits::default())?;
+        let header = Header::of_file(&read);
+        header.identity(Some(&read.meta))?;
+        // Positions in the header already count from the start of the file.
+        (header, 0)
+    };
+    let byte_count = file.len() as u64;
+    let Incoming { file, header, header_bytes } = Incoming::new(file, header, offset);
+    let blob = NewBlob::new(file);
+    let new = arrived(&header, &blob, byte_count, header_bytes, now);
+    Ok((blob, new))
+}
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFiled {
+    /// It is no DICOM file.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its identifiers do not allow to file it.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 fn arrived(header: &Header, blob: &NewBlob, byte_count: u64, header_bytes: u64, now: Timestamp) -> Arrived {

@@ -152,7 +152,7 @@ fn instance(sample: &[u8], study: &Study<'_>, uids: [&str; 3], number: usize) ->
     set((0x0020, 0x0052), VR::UI, uids[2]);
     let transfer_syntax =
         if is_encapsulated { transfer_syntax.as_str() } else { dicom_dictionary_std::uids::EXPLICIT_VR_LITTLE_ENDIAN };
-    let mut bytes = file_meta(&sop_class, &sop_uid, transfer_syntax, study.machine);
+    let mut bytes = file_meta(&sop_class, &sop_uid, transfer_syntax);
     for ((group, number), part) in parts {
         match part {
             Part::Verbatim(raw) => bytes.extend_from_slice(&raw),
