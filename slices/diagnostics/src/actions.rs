@@ -722,6 +722,9 @@ pub async fn send_back(cx: &mut Cx<'_>, id: CaseId, reason: &str, note: &str) ->
     let (case, mut row) = load(cx, "diagnostics.approve", id).await?;
     let by = cx.person("diagnostics.approve")?;
     let definitions = cx.kit.get::<Definitions>();
+    if reason.is_empty() {
+        return Err(Refused::NoReason.into());
+    }
     if !definitions.settings.return_reasons.iter().any(|r| r.id == reason) {
         return Err(Error::UnknownReason(reason.to_owned()));
     }
@@ -733,6 +736,7 @@ pub async fn send_back(cx: &mut Cx<'_>, id: CaseId, reason: &str, note: &str) ->
     };
     let author = row.author;
     step(cx, case, &mut row, &event).await?;
+    store::keep_sent_back(cx.tx, id).await?;
     task::close(cx, id, "approve").await?;
     open_reading_task(cx, &row, author).await?;
     let new = NewNotice {

@@ -24,5 +24,7 @@ pub use settings::Definitions;
 use yiti_store::Migration;
 
 /// The tables of this slice.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 10001, name: "remote reading", sql: include_str!("../migrations/10001_diagnostics.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 10001, name: "remote reading", sql: include_str!("../migrations/10001_diagnostics.sql") },
+    Migration { version: 10002, name: "sent back", sql: include_str!("../migrations/10002_sent_back.sql") },
+];

@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 use yiti_directory::{InstitutionId, PersonId, Scope};
 use yiti_flow::CaseId;
-use yiti_kernel::{Timestamp, Uuid};
+use yiti_kernel::{Date, Timestamp, Uuid};
 use yiti_record::order::{Priority, Setting};
+use yiti_record::patient::Sex;
 use yiti_record::{PatientId, ReportId, RequestId, StudyId};
 use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
 
@@ -257,8 +258,8 @@ pub struct Filter {
 impl Filter {
     fn values(&self, scope: Scope) -> Vec<Value> {
         let text = self.text.trim();
-        let (low, initials) =
-            (text.to_owned(), if text.is_ascii() { text.to_ascii_lowercase() } else { "\u{0}".to_owned() });
+        // No initials begin with a tilde: a text that is not Latin finds none.
+        let (low, initials) = (text.to_owned(), if text.is_ascii() { text.to_ascii_lowercase() } else { "~".to_owned() });
         args![
             scope.low,
             scope.high,
@@ -324,6 +325,152 @@ pub async fn worklist_count(reader: &mut Reader, scope: Scope, filter: &Filter) 
         )
         .await?;
     row.get("n")
+}
+
+/// One line of the readers' list: the reading with what stands in other tables.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The reading.
+    pub read: ReadRow,
+    /// The patient's sex.
+    pub sex: Sex,
+    /// The patient's birthday.
+    pub birth_on: Option<Date>,
+    /// Name of the one who holds it; empty when nobody does.
+    pub reader_name: String,
+    /// Name of the one who wrote it; empty when nobody has.
+    pub author_name: String,
+    /// Pictures.
+    pub instance_count: u32,
+}
+
+/// As [`worklist`], with patients and people in the same query; `held_by` leaves only what that person holds.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn worklist_lines(
+    reader: &mut Reader,
+    scope: Scope,
+    filter: &Filter,
+    held_by: Option<PersonId>,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<Line>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.*, p.sex, p.birth_on, coalesce(h.name, '') as reader_name, coalesce(a.name, '') as author_name,
+                     coalesce(s.instance_count, 0) as instance_count
+                 from remote_read r join institution i on i.id = r.institution_id
+                 join patient p on p.id = r.patient_id
+                 left join person h on h.id = r.reader_id
+                 left join person a on a.id = r.author_id
+                 left join imaging_study s on s.id = r.study_id
+                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
+                     and i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))
+                     and ($11 is null or r.reader_id = $11)
+                 order by r.priority_rank, r.due_at, r.id limit $12 offset $13"
+            ),
+            &[filter.values(scope), args![held_by.map(|i| i.0), limit, offset].to_vec()].concat(),
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Line {
+                read: of_row(row)?,
+                sex: Sex::from_key(&row.get::<String>("sex")?),
+                birth_on: row.get("birth_on")?,
+                reader_name: row.get("reader_name")?,
+                author_name: row.get("author_name")?,
+                instance_count: row.get("instance_count")?,
+            })
+        })
+        .collect()
+}
+
+/// How many of a state stand in the readers' list.
+#[derive(Debug, Clone)]
+pub struct StateCount {
+    /// Key of the state.
+    pub status: String,
+    /// How many.
+    pub count: u32,
+    /// Of these, how many the person holds.
+    pub held_count: u32,
+    /// Of these, how many first reports are overdue.
+    pub overdue_count: u32,
+}
+
+/// Counts the readers' list by state; the filter's own state narrows nothing.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn worklist_counts(
+    reader: &mut Reader,
+    scope: Scope,
+    filter: &Filter,
+    person: PersonId,
+    now: Timestamp,
+) -> Result<Vec<StateCount>, Error> {
+    let filter = Filter { status: String::new(), ..filter.clone() };
+    let rows = reader
+        .rows(
+            sql!(
+                "select r.status, count(*) as n, sum(case when r.reader_id = $11 then 1 else 0 end) as held,
+                     sum(case when r.due_at < $12 and r.report_id is null then 1 else 0 end) as overdue
+                 from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
+                     and i.tree_low between $1 and $2
+                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                         or (r.patient_initials >= $9 and r.patient_initials < $10))
+                 group by r.status"
+            ),
+            &[filter.values(scope), args![person.0, now].to_vec()].concat(),
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StateCount {
+                status: row.get("status")?,
+                count: row.get("n")?,
+                held_count: row.get("held")?,
+                overdue_count: row.get("overdue")?,
+            })
+        })
+        .collect()
+}
+
+/// The most urgent reading that waits and that `person` may read.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn next_waiting(reader: &mut Reader, scope: Scope, person: PersonId) -> Result<Option<CaseId>, Error> {
+    let row = reader
+        .row(
+            sql!(
+                "select r.id from remote_read r join institution i on i.id = r.institution_id
+                 where r.is_open = 1 and r.status = 'waiting' and r.requested_by <> $3 and i.tree_low between $1 and $2
+                 order by r.priority_rank, r.due_at, r.id limit 1"
+            ),
+            args![scope.low, scope.high, person.0],
+        )
+        .await?;
+    row.map(|row| row.id("id")).transpose()
+}
+
+/// The reading of a report, if there is one.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn of_report(reader: &mut Reader, report: ReportId) -> Result<Option<ReadRow>, Error> {
+    let row = reader.row(sql!("select * from remote_read where report_id = $1"), args![report.0]).await?;
+    row.as_ref().map(of_row).transpose()
 }
 
 /// All readings of `scope`, the newest order first; `open_only` leaves out what is done.
@@ -590,6 +737,26 @@ pub async fn put_draft(
 pub async fn drop_draft(tx: &mut Tx, id: CaseId) -> Result<(), Error> {
     tx.execute(sql!("delete from report_draft where case_id = $1"), args![id.0]).await?;
     Ok(())
+}
+
+/// Keeps the draft as it is sent back.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn keep_sent_back(tx: &mut Tx, id: CaseId) -> Result<(), Error> {
+    tx.execute(sql!("update report_draft set sent_back = content where case_id = $1"), args![id.0]).await?;
+    Ok(())
+}
+
+/// What was sent back last, when it was.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn sent_back(reader: &mut Reader, id: CaseId) -> Result<Option<Content>, Error> {
+    let row = reader.row(sql!("select sent_back from report_draft where case_id = $1"), args![id.0]).await?;
+    let text: Option<String> = row.map(|row| row.get("sent_back")).transpose()?.flatten();
+    text.map(|text| serde_json::from_str(&text).map_err(|e| Error::Corrupt { what: "draft", why: e.to_string() }))
+        .transpose()
 }
 
 /// Moves the end of a reader's hold without a step of the case.

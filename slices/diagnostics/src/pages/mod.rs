@@ -1,13 +1,17 @@
 //! The pages of this slice, one file each; templates have the same names in `templates/`.
 
+mod approve;
 mod branch;
 mod patients;
 mod problem;
+mod reading;
 mod readings;
 mod reports;
 mod requests;
+mod shared;
 mod studies;
 mod turnaround;
+mod verify;
 
 use yiti_web::Slice;
 
