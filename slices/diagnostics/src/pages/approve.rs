@@ -182,7 +182,10 @@ pub(super) async fn approve(Given(app): Given<App>, visitor: Visitor, Path(case)
             let mut errors = Errors::default();
             let definitions = app.platform().kit.get::<Definitions>();
             problem::note_incomplete(&mut errors, &faults, &definitions, &exam, visitor.lang);
-            let again = again.map(|form| Form { errors, ..form });
+            let again = again.map(|mut form| {
+                form.errors = errors;
+                form
+            });
             invalid(&build(&app, &visitor, id, Wish { is_editing: true, form: again, ..Wish::default() }).await?)
         }
         Err(error) => refused(&app, &visitor, id, Wish { is_editing, form: again, ..Wish::default() }, error).await,
