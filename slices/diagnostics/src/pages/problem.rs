@@ -47,6 +47,7 @@ impl From<Error> for Problem {
             Error::Patient(yiti_record::patient::Refused::Store(error)) => error.into(),
             Error::ScoreSheet(_)
             | Error::Question
+            | Error::OtherName
             | Error::UnknownReason(_)
             | Error::TitleTooLow
             | Error::Patient(_) => Self::refused(key),

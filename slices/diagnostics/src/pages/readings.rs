@@ -8,6 +8,7 @@ use yiti_kernel::{Timestamp, time};
 use yiti_record::order::Priority;
 use yiti_web::{Access, Answer, App, Asked, Form, MenuItem, Pager, Problem, Slice, Ui, Visitor, act_once, page, query, redirect};
 
+use super::branch::mark_of;
 use super::shared::{self, age, modality, sex, shown, warn_minutes};
 use super::{approve, reading};
 use crate::actions::{self, Error};
@@ -93,6 +94,8 @@ struct List {
     overdue_count: u32,
     is_filtered: bool,
     form: Form,
+    /// A mark of whom the rows show.
+    mark: String,
 }
 
 #[derive(Template)]
@@ -164,9 +167,10 @@ async fn list(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<Lis
     let held_by = (status == "mine").then_some(person);
     let limit = PAGE_SIZE as u32;
     let lines = store::worklist_lines(&mut reader, scope, &filter, held_by, limit, offset).await?;
+    let mark = mark_of(&lines.iter().map(|line| line.read.id).collect::<Vec<_>>());
     let page = pager.page.to_string();
     let pairs = FILTER.iter().map(|name| (*name, asked.value(name)));
-    let pairs: Vec<(&str, &str)> = pairs.chain([("page", page.as_str())]).collect();
+    let pairs: Vec<(&str, &str)> = pairs.chain([("page", page.as_str()), ("mark", mark.as_str())]).collect();
     Ok(List {
         refresh: format!("/readings/rows{}", query(&pairs)),
         tabs: tabs.into_iter().map(tab).collect(),
@@ -175,6 +179,7 @@ async fn list(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<Lis
         is_filtered: FILTER.iter().any(|name| !asked.value(name).is_empty()),
         pager,
         form: Form::blank(),
+        mark,
     })
 }
 
@@ -211,19 +216,21 @@ fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
     }
 }
 
+/// Writes that the list was read, with its filter.
+async fn journal(app: &App, visitor: &Visitor, asked: &Form, list: &List) -> Result<(), Problem> {
+    let filter = FILTER.iter().filter(|name| !asked.value(name).is_empty()).map(|name| (*name, asked.value(name)));
+    let filter: std::collections::BTreeMap<&str, &str> = filter.collect();
+    let detail = json!({ "list": "readings", "rows": list.rows.len(), "page": list.pager.page, "filter": filter });
+    let journaled = app.platform().act(&visitor.actor, move |cx| {
+        Box::pin(async move { cx.journal_read(("patient_list", None), None, "treatment", detail).await })
+    });
+    Ok(journaled.await?)
+}
+
 async fn show(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> Answer {
     let ui = Ui::new(&app, &visitor, "readings.title").await;
     let list = list(&app, &visitor, &ui, &asked).await?;
-    let detail = json!({
-        "list": "readings", "rows": list.rows.len(), "page": list.pager.page,
-        "filter": FILTER.iter().filter(|name| !asked.value(name).is_empty())
-            .map(|name| (*name, asked.value(name))).collect::<std::collections::BTreeMap<_, _>>(),
-    });
-    app.platform()
-        .act(&visitor.actor, move |cx| {
-            Box::pin(async move { cx.journal_read(("patient_list", None), None, "treatment", detail).await })
-        })
-        .await?;
+    journal(&app, &visitor, &asked, &list).await?;
     let definitions = app.platform().kit.get::<Definitions>();
     let mut modalities: Vec<_> = definitions.exams.iter().map(|exam| exam.modality.clone()).collect();
     modalities.sort();
@@ -238,10 +245,14 @@ async fn show(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> 
     page(&ReadingsPage { ui, list, asked, units, modalities, priorities, done })
 }
 
-/// The rows again, after something has happened: the same view, so it is not journaled again.
+/// The rows again, after something has happened. While they show the same patients it is the same view; when others have
+/// come it is journaled.
 async fn rows(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> Answer {
     let ui = Ui::plain(&app, visitor.look(), "readings.title");
     let list = list(&app, &visitor, &ui, &asked).await?;
+    if list.mark != asked.value("mark") {
+        journal(&app, &visitor, &asked, &list).await?;
+    }
     page(&Rows { ui, list })
 }
 
