@@ -38,7 +38,10 @@ fn files(folder: &str) -> Vec<File> {
                 continue;
             }
             if path.is_dir() {
-                folders.push(path);
+                // Examples beside the definitions are no definitions.
+                if !path.ends_with("cases") {
+                    folders.push(path);
+                }
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
                 found.push(File { path: path.strip_prefix(&root).unwrap().display().to_string(), text });
@@ -48,7 +51,7 @@ fn files(folder: &str) -> Vec<File> {
     found
 }
 
-fn file(path: &str) -> File {
+pub(crate) fn file(path: &str) -> File {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions").join(path);
     File { path: path.into(), text: std::fs::read_to_string(full).unwrap() }
 }
