@@ -28,7 +28,8 @@ pub static REMOTE_READ: Fact = Fact {
         Column::new("arrived_at", Kind::Instant, "When the pictures were complete at headquarters").nullable(),
         Column::new("issued_at", Kind::Instant, "When the first version of the report was issued").nullable(),
         Column::new("due_at", Kind::Instant, "When the report is due, counted from arrival").nullable(),
-        Column::new("due_whole_at", Kind::Instant, "When it is due, counted from the end of the examination").nullable(),
+        Column::new("due_whole_at", Kind::Instant, "When it is due, counted from the end of the examination")
+            .nullable(),
         Column::new("grade", Kind::Text, "The grade of the pictures: a, b, c, unfit").nullable(),
         Column::new("repeat_count", Kind::Integer, "How often the pictures were asked for again").unit("times"),
         Column::new("is_positive", Kind::Flag, "Something was found").nullable(),

@@ -400,6 +400,9 @@ fn read_whose(app: &App, visitor: &Visitor, form: &mut Form) -> Option<Whose> {
         form.errors.add("patient", "requests.fault.whose", &[]);
         return None;
     }
+    if form.value("name").is_empty() {
+        form.errors.add("name", "requests.fault.name", &[]);
+    }
     let new = NewPatient {
         name: form.required("name", 64),
         national_id: form.text("national_id", LINE_LENGTH_MAX),
@@ -415,7 +418,7 @@ fn read_whose(app: &App, visitor: &Visitor, form: &mut Form) -> Option<Whose> {
             form.errors.add("birth_on", key, &[]);
         }
         if new.sex == Sex::Unknown {
-            form.errors.add("sex", "form.choose", &[]);
+            form.errors.add("sex", "requests.fault.sex", &[]);
         }
     }
     if form.is_valid()
@@ -431,7 +434,7 @@ fn read_whose(app: &App, visitor: &Visitor, form: &mut Form) -> Option<Whose> {
 fn note_refusal(form: &mut Form, refused: patient::Refused) -> Result<(), Problem> {
     use patient::Refused;
     match refused {
-        Refused::Name => form.errors.add("name", "form.required", &[]),
+        Refused::Name => form.errors.add("name", "requests.fault.name", &[]),
         Refused::NationalId(Invalid::Form) => form.errors.add("national_id", "requests.fault.id_form", &[]),
         Refused::NationalId(Invalid::Birthday) => form.errors.add("national_id", "requests.fault.id_birthday", &[]),
         Refused::NationalId(Invalid::Check { expected }) => {
@@ -451,7 +454,15 @@ fn note_refusal(form: &mut Form, refused: patient::Refused) -> Result<(), Proble
 fn read_request(app: &App, visitor: &Visitor, form: &mut Form, definitions: &Definitions) -> Option<NewRequest> {
     let exam_code = form.value("exam").to_owned();
     if definitions.exam(&exam_code).is_none() {
-        form.errors.add("exam", "form.choose", &[]);
+        form.errors.add("exam", "requests.fault.exam", &[]);
+    }
+    // Named here, so that the list above the form says which field it means.
+    let named = [("priority", "requests.fault.priority"), ("setting", "requests.fault.setting")];
+    let texts = [("history", "requests.fault.history"), ("question", "requests.fault.question")];
+    for (name, key) in named.into_iter().chain(texts) {
+        if form.value(name).is_empty() {
+            form.errors.add(name, key, &[]);
+        }
     }
     let priorities: Vec<&str> = Priority::ALL.iter().map(|it| it.key()).collect();
     let settings: Vec<&str> = Setting::ALL.iter().map(|it| it.key()).collect();
@@ -722,7 +733,7 @@ fn steps(ui: &Ui, row: &ReadRow, history: &[Happened]) -> Vec<Step> {
     let notes = [
         ("asked", note(Some(row.requested_at), "request")),
         ("examined", examined),
-        ("arrived", row.arrived_at.map_or_else(String::new, |at| ui.short_time(&at))),
+        ("arrived", row.arrived_at.filter(|_| now > 2).map_or_else(String::new, |at| ui.short_time(&at))),
         ("graded", if is_graded { note(graded_at, "grade") } else { String::new() }),
         ("read", if now >= 4 { note(taken_at, "take") } else { String::new() }),
         ("approved", if row.first_issued_at.is_some() { note(row.issued_at, "approve") } else { String::new() }),

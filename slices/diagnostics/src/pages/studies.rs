@@ -118,7 +118,7 @@ async fn arrivals(app: &App, visitor: &Visitor, ui: &Ui, seen: &str) -> Result<O
         return Ok(None);
     }
     let subjects: Vec<_> = to_grade.iter().map(|row| row.id.0).collect();
-    let open = clock::open_for_subjects(&mut reader, &subjects).await.map_err(|error| Error::Clock(error))?;
+    let open = clock::open_for_subjects(&mut reader, &subjects).await.map_err(Error::Clock)?;
     let mut reasons: HashMap<CaseId, String> = HashMap::new();
     for row in to_examine.iter().filter(|row| row.status == "repeat_asked") {
         if let Stand::RepeatAsked { reason, note, .. } = case::load::<RemoteRead>(&mut reader, row.id).await?.state {
@@ -333,6 +333,9 @@ fn veto_words(ui: &Ui, definitions: &Definitions, scored: &Scored) -> String {
 async fn repeat(State(app): State<App>, visitor: Visitor, Path(id): Path<CaseId>, mut form: Form) -> Answer {
     let definitions = app.platform().kit.get::<Definitions>();
     let reasons: Vec<&str> = definitions.settings.repeat_reasons.iter().map(|it| it.id.as_str()).collect();
+    if form.value("reason").is_empty() {
+        form.errors.add("reason", "studies.fault.reason", &[]);
+    }
     let reason = form.choice("reason", &reasons).map(str::to_owned);
     let note = form.text("note", LINE_LENGTH_MAX);
     if reason.as_deref() == Some("other") && note.is_empty() {
@@ -484,7 +487,6 @@ struct Compared {
 /// An order that may belong to a study.
 struct Candidate {
     id: String,
-    name: String,
     exam: String,
     asked: String,
     status: &'static str,
@@ -573,7 +575,6 @@ fn candidate(ui: &Ui, definitions: &Definitions, study: &Study, row: &ReadRow, p
         .collect();
     Candidate {
         id: row.request.to_string(),
-        name: patient.name.clone(),
         exam: definitions.exam_name(&row.exam_code, ui.lang).to_owned(),
         asked: ui.short_time(&row.requested_at),
         status: status_word(&row.status, None),

@@ -63,7 +63,13 @@ pub(super) fn add(slice: Slice) -> Slice {
         .get(PATH, Access::Permission("measure.read"), figures)
         .get("/figures/turnaround.xlsx", Access::Permission("measure.read"), export)
         .get(RECORDS, Access::Permission("measure.records"), records)
-        .menu(&[MenuItem { key: "turnaround", group: "figures", path: PATH, permission: "measure.read", icon: "gauge" }])
+        .menu(&[MenuItem {
+            key: "turnaround",
+            group: "figures",
+            path: PATH,
+            permission: "measure.read",
+            icon: "gauge",
+        }])
 }
 
 /// By what the rows of the table are split.
@@ -489,8 +495,7 @@ fn lay_out(
         if by == By::Both { line.times.last().cloned() } else { line.times.get(3).cloned() }.unwrap_or_default()
     };
     let bars = bars(&names, &lines.iter().map(charted).collect::<Vec<_>>());
-    let listed: Vec<&str> =
-        if by == By::Both { vec![chosen] } else { TIMES.iter().chain(&QUALITY).copied().collect() };
+    let listed: Vec<&str> = if by == By::Both { vec![chosen] } else { TIMES.iter().chain(&QUALITY).copied().collect() };
     let notes = listed
         .iter()
         .filter_map(|id| Some(note(lang, measures.get(id)?, question, board.get(id, &(None, None)))))
@@ -501,7 +506,8 @@ fn lay_out(
 
 fn note(lang: Lang, measure: &Measure, question: &Question, total: Option<&Cell>) -> Note {
     let until = question.period().map(|period| period.until());
-    let version = measure.versions.iter().rev().find(|version| until.is_some_and(|until| version.effective_from < until));
+    let version =
+        measure.versions.iter().rev().find(|version| until.is_some_and(|until| version.effective_from < until));
     Note {
         id: measure.id.clone(),
         title: measure.title.get(lang).to_owned(),
@@ -617,11 +623,9 @@ fn parts(how: How) -> &'static [(&'static str, Option<Part>)] {
             ("excluded", Some(Part::Excluded)),
             ("all", Some(Part::All)),
         ],
-        How::Count | How::Percentile(_) | How::Mean => &[
-            ("denominator", Some(Part::Denominator)),
-            ("excluded", Some(Part::Excluded)),
-            ("all", Some(Part::All)),
-        ],
+        How::Count | How::Percentile(_) | How::Mean => {
+            &[("denominator", Some(Part::Denominator)), ("excluded", Some(Part::Excluded)), ("all", Some(Part::All))]
+        }
     }
 }
 
@@ -686,7 +690,8 @@ async fn records(State(app): State<App>, visitor: Visitor, Asked(mut form): Aske
     let (part, list) = part.map_or(("denominator", Vec::new()), |(name, list)| (*name, list.clone()));
     let carried = ["measure", "institution", "month", "from", "to", "modality", "priority", "at", "part"];
     let pager = Pager::new(RECORDS, &form, &carried, PAGE_SIZE, list.len());
-    let ids: Vec<_> = list.iter().skip(pager.offset()).take(PAGE_SIZE).filter_map(|row| Some(readings.get(*row)?.id)).collect();
+    let ids: Vec<_> =
+        list.iter().skip(pager.offset()).take(PAGE_SIZE).filter_map(|row| Some(readings.get(*row)?.id)).collect();
 
     let reads = journaled_reads(&app, &visitor, ids, &measure.id, (part, list.len())).await?;
     let ui = Ui::new(&app, &visitor, "figures.records").await;
@@ -704,7 +709,8 @@ async fn records(State(app): State<App>, visitor: Visitor, Asked(mut form): Aske
     let place = institution.map_or_else(|| ui.t("figures.total").to_owned(), |id| tree.name(id).to_owned());
     let when = if month.is_empty() { span_text(&question) } else { month.clone() };
     let (from, to) = (form.value("from").to_owned(), form.value("to").to_owned());
-    let back = query(&[("from", &from), ("to", &to), ("modality", &question.modality), ("priority", &question.priority)]);
+    let back =
+        query(&[("from", &from), ("to", &to), ("modality", &question.modality), ("priority", &question.priority)]);
     let shown = RecordsPage {
         back: format!("{PATH}{back}"),
         value: cell.map(|cell| value_text(visitor.lang, cell.value)).unwrap_or_default(),
@@ -817,7 +823,12 @@ async fn export(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked
     let (by, chosen) = (By::of(form.value("by")), chosen_measure(&measures, &form));
     let table = table(&app, &visitor, &question, by, &chosen).await?;
     let titles: Vec<String> = if by == By::Both {
-        question.months.iter().map(|day| month_text(*day)).chain([t(visitor.lang, "figures.total").to_owned()]).collect()
+        question
+            .months
+            .iter()
+            .map(|day| month_text(*day))
+            .chain([t(visitor.lang, "figures.total").to_owned()])
+            .collect()
     } else {
         let title = |id: &&str| measures.get(id).map_or(*id, |m| m.title.get(visitor.lang)).to_owned();
         TIMES.iter().chain(&QUALITY).map(title).collect()

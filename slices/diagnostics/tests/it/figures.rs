@@ -233,8 +233,7 @@ impl Site {
     }
 
     async fn get(&self, cookie: &str, path: &str) -> Got {
-        let request =
-            Request::builder().uri(path).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie);
+        let request = Request::builder().uri(path).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie);
         let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = answer.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
@@ -248,7 +247,8 @@ impl Site {
             let got = self.get(cookie, &format!("{href}&page={page}")).await;
             assert_eq!(got.status, StatusCode::OK, "{href}");
             let text = got.text();
-            said = text.split_once("id=\"listed\" data-count=\"").unwrap().1.split('"').next().unwrap().parse().unwrap();
+            said =
+                text.split_once("id=\"listed\" data-count=\"").unwrap().1.split('"').next().unwrap().parse().unwrap();
             let rows = text.matches("<tr class=\"record\">").count();
             seen += rows;
             if rows == 0 || seen >= said {
@@ -264,7 +264,9 @@ fn promises(html: &str) -> Vec<(String, usize)> {
     html.split("<a ")
         .filter_map(|part| {
             let tag = part.split('>').next()?;
-            let of = |name: &str| Some(tag.split_once(name)?.1.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"));
+            let of = |name: &str| {
+                Some(tag.split_once(name)?.1.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
+            };
             Some((of("href=\"")?, of("data-count=\"")?.parse().ok()?))
         })
         .collect()
@@ -273,9 +275,8 @@ fn promises(html: &str) -> Vec<(String, usize)> {
 #[test]
 fn the_cases_beside_the_measures_come_out() {
     let cases: Vec<File> = files("measures").into_iter().filter(|file| file.path.contains("/cases/")).collect();
-    let count = yiti_measure::case::run_cases(&cases, &measures()).unwrap_or_else(|faults| {
-        panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    });
+    let count = yiti_measure::case::run_cases(&cases, &measures())
+        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
     assert!(count >= measures().iter().count(), "each measure has a case");
     for (file, source) in measures().sources() {
         assert!(root().join(format!("sources/{source}.toml")).is_file(), "{file} cites {source}");

@@ -40,15 +40,31 @@ pub(super) fn write(lang: Lang, titles: &[String], table: &Table, question: &Que
     }
     let notes = book.add_worksheet();
     notes.set_name(t(lang, "figures.definitions"))?;
-    let heads = ["figures.measure", "figures.id", "figures.version", "figures.since", "figures.rule", "figures.source",
-        "figures.evidence", "figures.receipt"];
+    let heads = [
+        "figures.measure",
+        "figures.id",
+        "figures.version",
+        "figures.since",
+        "figures.rule",
+        "figures.source",
+        "figures.evidence",
+        "figures.receipt",
+    ];
     for (column, key) in (0u16..).zip(heads) {
         notes.write_string_with_format(0, column, t(lang, key), &head)?;
         notes.set_column_width(column, 26)?;
     }
     for (row, note) in (1u32..).zip(&table.notes) {
-        let texts = [note.title.as_str(), &note.id, &note.version, &note.from, &note.rule, &note.source, note.evidence,
-            &note.receipt];
+        let texts = [
+            note.title.as_str(),
+            &note.id,
+            &note.version,
+            &note.from,
+            &note.rule,
+            &note.source,
+            note.evidence,
+            &note.receipt,
+        ];
         for (column, text) in (0u16..).zip(texts) {
             notes.write_string(row, column, text)?;
         }
