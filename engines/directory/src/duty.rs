@@ -1,7 +1,7 @@
 //! The duty rota and leave. Who is on duty is asked by assignment rules, which follow.
 
 use yiti_kernel::{Timestamp, Uuid};
-use yiti_store::{Error, Reader, Tx, args, sql};
+use yiti_store::{Error, Reader, Row, Tx, args, sql};
 
 use crate::institution::DepartmentId;
 use crate::people::PersonId;
@@ -53,6 +53,25 @@ pub async fn add(tx: &mut Tx, duty: &Duty) -> Result<(), Error> {
     Ok(())
 }
 
+/// The shift of an identifier.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub async fn get(reader: &mut Reader, id: Uuid) -> Result<Duty, Error> {
+    of_row(&reader.one(sql!("select * from duty where id = $1"), args![id]).await?)
+}
+
+fn of_row(row: &Row) -> Result<Duty, Error> {
+    Ok(Duty {
+        id: row.get("id")?,
+        department: row.id("department_id")?,
+        person: row.id("person_id")?,
+        kind: row.get("kind")?,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+    })
+}
+
 /// Takes a shift off the rota.
 ///
 /// # Errors
@@ -93,18 +112,7 @@ pub async fn rota(
             args![department.0, from, until],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Duty {
-                id: row.get("id")?,
-                department: row.id("department_id")?,
-                person: row.id("person_id")?,
-                kind: row.get("kind")?,
-                starts_at: row.get("starts_at")?,
-                ends_at: row.get("ends_at")?,
-            })
-        })
-        .collect()
+    rows.iter().map(of_row).collect()
 }
 
 /// Leave of people who hold a post in a department, touching the time from `from` to `until`.

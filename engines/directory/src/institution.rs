@@ -50,17 +50,20 @@ impl InstitutionKind {
         }
     }
 
-    fn from_key(key: &str) -> Option<Self> {
-        [
-            Self::Consortium,
-            Self::LeadHospital,
-            Self::MemberHospital,
-            Self::TownshipCenter,
-            Self::CommunityCenter,
-            Self::VillagePost,
-        ]
-        .into_iter()
-        .find(|kind| kind.key() == key)
+    /// All kinds, the group itself first.
+    pub const ALL: [Self; 6] = [
+        Self::Consortium,
+        Self::LeadHospital,
+        Self::MemberHospital,
+        Self::TownshipCenter,
+        Self::CommunityCenter,
+        Self::VillagePost,
+    ];
+
+    /// The kind of a key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
     }
 }
 

@@ -138,16 +138,7 @@ pub async fn departments(reader: &mut Reader, scope: Scope) -> Result<Vec<Depart
             args![scope.low, scope.high],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Department {
-                id: row.id("id")?,
-                institution: row.id("institution_id")?,
-                name: row.get("name")?,
-                kind: row.get("kind")?,
-            })
-        })
-        .collect()
+    rows.iter().map(department_of_row).collect()
 }
 
 /// Adds a person.
@@ -232,6 +223,31 @@ fn post_of_row(row: &Row) -> Result<Post, Error> {
         department: row.optional_id("department_id")?,
         from_on: row.get("from_on")?,
         until_on: row.get("until_on")?,
+    })
+}
+
+/// The post of an identifier.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub async fn post(reader: &mut Reader, id: PostId) -> Result<Post, Error> {
+    post_of_row(&reader.one(sql!("select *, id as post_id from post where id = $1"), args![id.0]).await?)
+}
+
+/// The department of an identifier.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub async fn department(reader: &mut Reader, id: DepartmentId) -> Result<Department, Error> {
+    department_of_row(&reader.one(sql!("select * from department where id = $1"), args![id.0]).await?)
+}
+
+fn department_of_row(row: &Row) -> Result<Department, Error> {
+    Ok(Department {
+        id: row.id("id")?,
+        institution: row.id("institution_id")?,
+        name: row.get("name")?,
+        kind: row.get("kind")?,
     })
 }
 

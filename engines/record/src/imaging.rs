@@ -539,6 +539,23 @@ pub async fn of_patient(reader: &mut Reader, patient: PatientId, but: Option<Stu
     Ok(studies.into_iter().filter(|s| Some(s.id) != but).collect())
 }
 
+/// How many studies of `scope` are without their order.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn unmatched_count(reader: &mut Reader, scope: Scope) -> Result<i64, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n from imaging_study s join institution i on i.id = s.institution_id
+                 where s.unmatched_reason is not null and i.tree_low between $1 and $2"
+            ),
+            args![scope.low, scope.high],
+        )
+        .await?;
+    row.get("n")
+}
+
 /// Studies without an order inside `scope`, the newest first.
 ///
 /// # Errors

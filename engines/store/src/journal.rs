@@ -174,6 +174,106 @@ impl Tx {
     }
 }
 
+/// What is asked of the journal; what is empty or `None` asks for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// A part of the actor's name.
+    pub actor: String,
+    /// The beginning of the action: `report.` or `report.issue`.
+    pub action: String,
+    /// The patient concerned.
+    pub patient: Option<Uuid>,
+    /// The thing.
+    pub subject: Option<Uuid>,
+    /// From this instant on, as recorded.
+    pub from: Option<Timestamp>,
+    /// Up to before this instant, as recorded.
+    pub until: Option<Timestamp>,
+}
+
+/// An entry as it was written.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its number.
+    pub seq: i64,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// `person`, `device`, `system`.
+    pub actor_kind: String,
+    /// The name at the time of the act.
+    pub actor_name: String,
+    /// The institution for which they acted.
+    pub institution: Option<Uuid>,
+    /// What was done.
+    pub action: String,
+    /// The kind of thing.
+    pub subject_kind: String,
+    /// The thing.
+    pub subject: Option<Uuid>,
+    /// The patient concerned.
+    pub patient: Option<Uuid>,
+    /// Why a patient was read.
+    pub purpose: String,
+    /// What changed, JSON.
+    pub detail: String,
+    /// The hash of the entry.
+    pub hash: String,
+}
+
+/// Entries that fit `filter`, the newest first, from before entry `before` on (0: from the newest).
+///
+/// # Errors
+/// [`Error::Database`] when it cannot be read.
+pub async fn list(reader: &mut Reader, filter: &Filter, before: i64, limit: u32) -> Result<Vec<Listed>, Error> {
+    let contains = format!("%{}%", escaped(&filter.actor));
+    let begins = format!("{}%", escaped(&filter.action));
+    let rows = reader
+        .rows(
+            sql!(
+                "select * from journal where ($1 = 0 or seq < $1) and actor_name like $2 escape '\\'
+                     and action like $3 escape '\\' and ($4 is null or patient_id = $4) and ($5 is null or subject_id = $5)
+                     and recorded_at >= $6 and recorded_at < $7 order by seq desc limit $8"
+            ),
+            args![
+                before,
+                contains,
+                begins,
+                filter.patient,
+                filter.subject,
+                filter.from.map_or(i64::MIN, Timestamp::as_microsecond),
+                filter.until.map_or(i64::MAX, Timestamp::as_microsecond),
+                limit,
+            ],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Listed {
+                seq: row.get("seq")?,
+                occurred_at: row.get("occurred_at")?,
+                recorded_at: row.get("recorded_at")?,
+                actor_kind: row.get("actor_kind")?,
+                actor_name: row.get("actor_name")?,
+                institution: row.get("institution_id")?,
+                action: row.get("action")?,
+                subject_kind: row.get("subject_kind")?,
+                subject: row.get("subject_id")?,
+                patient: row.get("patient_id")?,
+                purpose: row.get("purpose")?,
+                detail: row.get("detail")?,
+                hash: row.get("hash")?,
+            })
+        })
+        .collect()
+}
+
+/// `text` with the signs that mean something to `like` taken literally.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
 async fn last(reader: &mut Reader) -> Result<Head, Error> {
     match reader.row(sql!("select seq, hash from journal order by seq desc limit 1"), args![]).await? {
         Some(row) => Ok(Head { seq: row.get("seq")?, hash: row.get("hash")? }),

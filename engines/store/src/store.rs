@@ -202,6 +202,34 @@ impl Store {
         journal::verify(&mut self.read().await?, &witness).await
     }
 
+    /// True while the writer takes acts; false after a failed flush or commit, and once closed.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        let jobs = self.inner.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
+    }
+
+    /// How many blobs are kept, and their bytes.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn blob_usage(&self) -> Result<(i64, i64), Error> {
+        let mut reader = self.read().await?;
+        let row = reader
+            .one(sql!("select count(*) as n, cast(coalesce(sum(length), 0) as bigint) as bytes from blob"), args![])
+            .await?;
+        Ok((row.get("n")?, row.get("bytes")?))
+    }
+
+    /// The bytes of all files in the data folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when a folder cannot be read.
+    pub async fn folder_bytes(&self) -> Result<u64, Error> {
+        let folder = self.inner.folder.clone();
+        blocking(move || bytes_below(&folder)).await
+    }
+
     /// The data folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -238,6 +266,17 @@ impl Store {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Panicked)?
+}
+
+fn bytes_below(folder: &Path) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder).map_err(|e| Error::file(folder, e))? {
+        let entry = entry.map_err(|e| Error::file(folder, e))?;
+        // A file that went away meanwhile counts nothing.
+        let Ok(about) = entry.metadata() else { continue };
+        bytes += if about.is_dir() { bytes_below(&entry.path())? } else { about.len() };
+    }
+    Ok(bytes)
 }
 
 fn witness_path(folder: &Path) -> PathBuf {

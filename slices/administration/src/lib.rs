@@ -1,9 +1,11 @@
 //! What those who run the group's IT see: institutions, people and posts, duty rota, devices, journal, system state.
+//!
+//! Acts and rows are those of the directory and the store; here stand only what a form may say and how it is shown.
+//!
+//! Leaves out: requests for leave and their approval, import from Excel, roles (they are definitions).
 
-use yiti_web::Slice;
+mod error;
+mod pages;
 
-/// All routes and menu entries of the slice.
-#[must_use]
-pub fn slice() -> Slice {
-    Slice::new("administration")
-}
+pub use error::Error;
+pub use pages::slice;
