@@ -3,9 +3,11 @@
 use askama::Template;
 use axum::extract::State;
 use serde_json::json;
-use yiti_directory::device::{self, Device, Invalid, Kind};
 use yiti_directory::InstitutionId;
-use yiti_web::{Access, Answer, App, Form, LINE_LENGTH_MAX, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect};
+use yiti_directory::device::{self, Device, Invalid, Kind};
+use yiti_web::{
+    Access, Answer, App, Form, LINE_LENGTH_MAX, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect,
+};
 
 use super::institutions_of;
 use crate::error::Error;

@@ -9,22 +9,16 @@ use yiti_directory::institution::{self, NewInstitution};
 use yiti_directory::people::{self, Department};
 use yiti_directory::{DepartmentId, InstitutionId, InstitutionKind, PersonId};
 use yiti_kernel::time;
-use yiti_web::{Access, Answer, App, Form, LINE_LENGTH_MAX, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect};
+use yiti_web::{
+    Access, Answer, App, Form, LINE_LENGTH_MAX, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect,
+};
 
 use super::institutions_of;
 use crate::error::Error;
 
 /// The kinds a department may have; their words are `department_kind.<key>`.
-const DEPARTMENT_KINDS: [&str; 8] = [
-    "imaging",
-    "ecg",
-    "emergency",
-    "internal_medicine",
-    "surgery",
-    "general_practice",
-    "laboratory",
-    "administration",
-];
+const DEPARTMENT_KINDS: [&str; 8] =
+    ["imaging", "ecg", "emergency", "internal_medicine", "surgery", "general_practice", "laboratory", "administration"];
 
 pub(super) fn add(slice: Slice) -> Slice {
     slice

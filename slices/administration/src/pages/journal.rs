@@ -16,9 +16,11 @@ const ACTIONS: [&str; 8] =
     ["patient.", "order.", "imaging.", "diagnostics.", "report.", "directory.", "duty.", "device."];
 
 pub(super) fn add(slice: Slice) -> Slice {
-    slice
-        .get("/journal", Access::Permission("journal.read"), list)
-        .post("/journal/verify", Access::Permission("journal.read"), verify)
+    slice.get("/journal", Access::Permission("journal.read"), list).post(
+        "/journal/verify",
+        Access::Permission("journal.read"),
+        verify,
+    )
 }
 
 struct Line {

@@ -9,7 +9,8 @@ use yiti_directory::people::{self, Person, Post};
 use yiti_directory::{DepartmentId, InstitutionId, PersonId, PostId, Title, sign_in};
 use yiti_kernel::{Date, Timestamp, time};
 use yiti_web::{
-    Access, Answer, App, Asked, Form, LINE_LENGTH_MAX, Pager, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect,
+    Access, Answer, App, Asked, Form, LINE_LENGTH_MAX, Pager, Problem, Slice, Ui, Visitor, act_once, invalid, page,
+    redirect,
 };
 
 use super::institutions_of;
@@ -94,7 +95,8 @@ fn line(app: &App, ui: &Ui, names: &Names, person: &Person, post: &Post) -> Line
         title: ui.word("person_title", person.title.key()),
         post: post.id.to_string(),
         role: app.platform().roles.get(&post.role).map_or(&*post.role, |role| role.name.get(ui.lang)).to_owned(),
-        place: department.map_or_else(|| institution.clone(), |department| format!("{institution} \u{b7} {department}")),
+        place: department
+            .map_or_else(|| institution.clone(), |department| format!("{institution} \u{b7} {department}")),
         term: term(ui, post),
         state: state_of(post, time::day(app.now())),
         is_locked: names.locked.contains_key(&person.id),
@@ -109,7 +111,8 @@ async fn departments(app: &App, visitor: &Visitor) -> Result<Vec<(String, String
     let tree = app.platform().tree();
     let mut reader = app.platform().store.read().await?;
     let all = people::departments(&mut reader, visitor.actor.scope).await?;
-    let words = |d: people::Department| (d.id.to_string(), format!("{} \u{b7} {}", tree.short_name(d.institution), d.name));
+    let words =
+        |d: people::Department| (d.id.to_string(), format!("{} \u{b7} {}", tree.short_name(d.institution), d.name));
     Ok(all.into_iter().map(words).collect())
 }
 

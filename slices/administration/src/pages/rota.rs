@@ -10,7 +10,9 @@ use yiti_directory::people;
 use yiti_directory::{DepartmentId, PersonId};
 use yiti_kernel::civil::Time;
 use yiti_kernel::{Date, SignedDuration, Timestamp, Uuid, time};
-use yiti_web::{Access, Answer, App, Asked, Form, Problem, Slice, Ui, Visitor, act_once, invalid, page, query, redirect};
+use yiti_web::{
+    Access, Answer, App, Asked, Form, Problem, Slice, Ui, Visitor, act_once, invalid, page, query, redirect,
+};
 
 use crate::error::Error;
 
@@ -142,7 +144,13 @@ async fn shown(app: &App, visitor: &Visitor, asked: &Form, form: Form, leave: Fo
             shifts.push(Shift {
                 id: duty.id.to_string(),
                 words: if is_clash { format!("{words} \u{b7} {}", ui.t("rota.clash_short")) } else { words },
-                class: if is_clash { "gap" } else if duty.kind == "night" { "night" } else { "" },
+                class: if is_clash {
+                    "gap"
+                } else if duty.kind == "night" {
+                    "night"
+                } else {
+                    ""
+                },
                 is_duty: true,
             });
         }
@@ -249,7 +257,8 @@ async fn remove_duty(State(app): State<App>, visitor: Visitor, Path(id): Path<Uu
             let place = people::department(cx.tx, duty.department).await?;
             cx.allow("duty.write", place.institution)?;
             duty::remove(cx.tx, id).await?;
-            let detail = json!({ "person": duty.person, "kind": duty.kind, "starts_at": time::minute_text(duty.starts_at) });
+            let detail =
+                json!({ "person": duty.person, "kind": duty.kind, "starts_at": time::minute_text(duty.starts_at) });
             cx.journal("duty.remove", ("duty", Some(id)), None, detail).await?;
             Ok::<_, Error>(address(&duty.department.to_string(), monday(time::day(duty.starts_at))))
         })
@@ -291,7 +300,8 @@ async fn add_leave(State(app): State<App>, visitor: Visitor, mut form: Form) -> 
                 return Err(Error::Field { field: "leave_person", key: "rota.not_here" });
             }
             duty::add_leave(cx.tx, &new).await?;
-            let detail = json!({ "person": person, "reason": new.reason, "from": from.to_string(), "until": until.to_string() });
+            let detail =
+                json!({ "person": person, "reason": new.reason, "from": from.to_string(), "until": until.to_string() });
             cx.journal("duty.leave", ("leave", Some(new.id)), None, detail).await?;
             Ok(address(&department.to_string(), monday(from)))
         })

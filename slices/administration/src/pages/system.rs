@@ -55,16 +55,18 @@ async fn state(State(app): State<App>, visitor: Visitor) -> Answer {
     drop(reader);
     let ui = Ui::new(&app, &visitor, "system.title").await;
     let modalities = || devices.iter().filter(|d| d.kind == device::Kind::Modality && !d.is_disabled);
-    let silent_count = modalities()
-        .filter(|d| d.seen_at.is_none_or(|at| ui.now.duration_since(at).as_hours() >= 24))
-        .count();
+    let silent_count =
+        modalities().filter(|d| d.seen_at.is_none_or(|at| ui.now.duration_since(at).as_hours() >= 24)).count();
     let is_writing = store.is_writing();
     let verdict = |is_well: bool, otherwise: &str| ui.t(if is_well { "system.well" } else { otherwise }).to_owned();
     let folder = store.folder().display().to_string();
     let lines = vec![
         Line {
             title: ui.t("system.database").to_owned(),
-            note: ui.t_with("system.database_note", &[("engine", &ui.word("system_engine", store.engine())), ("folder", &folder)]),
+            note: ui.t_with(
+                "system.database_note",
+                &[("engine", &ui.word("system_engine", store.engine())), ("folder", &folder)],
+            ),
             href: "",
             is_well: true,
             words: verdict(true, ""),

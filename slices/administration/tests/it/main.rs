@@ -166,8 +166,14 @@ async fn a_title_is_registered_once_in_the_group_and_switched_off() {
     let admin = site.signed_in("admin").await;
     let (branch, other) = (site.house.branch.to_string(), site.house.other.to_string());
     let form = |institution: &str| {
-        [("institution", institution), ("kind", "modality"), ("modality", "ct"), ("ae_title", "QSCT01"), ("name", "CT 1")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        [
+            ("institution", institution),
+            ("kind", "modality"),
+            ("modality", "ct"),
+            ("ae_title", "QSCT01"),
+            ("name", "CT 1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
     };
     let send = async |institution: &str| {
         let form = form(institution);
@@ -236,13 +242,11 @@ async fn the_tree_grows_by_institutions_and_departments() {
     site.hire("admin", "it_administrator", site.house.lead).await;
     let admin = site.signed_in("admin").await;
     let branch = site.house.branch.to_string();
-    let village = [("parent", branch.as_str()), ("name", "Willow clinic"), ("short_name", "Willow"), ("kind", "village_post")];
+    let village =
+        [("parent", branch.as_str()), ("name", "Willow clinic"), ("short_name", "Willow"), ("kind", "village_post")];
     assert_eq!(admin.post("/institutions", &village).await.to, "/institutions");
-    let department = [
-        ("department_institution", branch.as_str()),
-        ("department_name", "Radiology"),
-        ("department_kind", "imaging"),
-    ];
+    let department =
+        [("department_institution", branch.as_str()), ("department_name", "Radiology"), ("department_kind", "imaging")];
     assert_eq!(admin.post("/institutions/departments", &department).await.to, "/institutions");
     let again = admin.post("/institutions/departments", &department).await;
     assert!(again.status == StatusCode::UNPROCESSABLE_ENTITY && again.body.contains("department_name-fault"));
@@ -353,12 +357,16 @@ async fn serve() {
     let (admin, browser) = (site.signed_in("admin").await, site.signed_in("head").await);
     let person = head.person.unwrap().to_string();
     let branch = site.house.branch.to_string();
-    for (title, kind, modality) in [("YITI-QINGSHI", "archive", ""), ("QSCT01", "modality", "CT"), ("QSDR01", "modality", "DX")] {
-        let form = [("institution", &*branch), ("kind", kind), ("modality", modality), ("ae_title", title), ("name", title)];
+    for (title, kind, modality) in
+        [("YITI-QINGSHI", "archive", ""), ("QSCT01", "modality", "CT"), ("QSDR01", "modality", "DX")]
+    {
+        let form =
+            [("institution", &*branch), ("kind", kind), ("modality", modality), ("ae_title", title), ("name", title)];
         admin.post("/devices", &form).await;
     }
     for (day, kind, from, to) in [("2026-03-10", "day", "08:00", "18:00"), ("2026-03-12", "night", "18:00", "08:00")] {
-        let form = [("department", &*id), ("person", &*person), ("kind", kind), ("day", day), ("from", from), ("to", to)];
+        let form =
+            [("department", &*id), ("person", &*person), ("kind", kind), ("day", day), ("from", from), ("to", to)];
         browser.post("/rota/duty", &form).await;
     }
     let leave = [
