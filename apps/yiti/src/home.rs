@@ -12,6 +12,8 @@ use yiti_web::{Access, Answer, App, Form, MenuItem, Problem, Slice, Tally, Ui, V
 
 /// Tasks shown on the first page.
 const TASKS_SHOWN: u32 = 20;
+/// Requests under way shown on the first page.
+const UNDER_WAY_SHOWN: u32 = 8;
 /// Messages shown in the list.
 const NOTICES_SHOWN: u32 = 100;
 /// How far back messages are shown.
@@ -86,7 +88,18 @@ struct Home {
     lines: Vec<Line>,
     task_count: i64,
     messages: Vec<Message>,
+    under_way: Vec<UnderWay>,
     warn_minutes: u32,
+}
+
+/// A request of the branch that is under way.
+struct UnderWay {
+    words: String,
+    note: String,
+    link: String,
+    status: String,
+    priority: &'static str,
+    due_at: Option<Timestamp>,
 }
 
 #[derive(Template)]
@@ -96,6 +109,7 @@ struct WaitingPart {
     lines: Vec<Line>,
     task_count: i64,
     messages: Vec<Message>,
+    under_way: Vec<UnderWay>,
     warn_minutes: u32,
 }
 
@@ -137,7 +151,7 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let ui = Ui::new(&app, &visitor, "home.title").await;
     let mut reader = app.platform().store.read().await?;
     let counts = task::counts(&mut reader, &visitor.actor).await?;
-    let (lines, messages) = waiting_parts(&app, &visitor, &ui).await?;
+    let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
     let mut entries: Vec<Entry> = Vec::new();
     for (permission, href, icon, key, counted) in ENTRIES {
         if !visitor.may(permission) || entries.len() == 5 {
@@ -158,26 +172,46 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let overdue = lines.iter().filter(|line| line.state == "over").count().to_string();
     let values = [("name", name.as_str()), ("count", &task_count.to_string()), ("overdue", &overdue)];
     let greeting = ui.t_with(if task_count == 0 { "home.greeting_none" } else { "home.greeting" }, &values);
-    page(&Home { ui, greeting, entries, lines, task_count, messages, warn_minutes: WARN_MINUTES })
+    page(&Home { ui, greeting, entries, lines, task_count, messages, under_way, warn_minutes: WARN_MINUTES })
 }
 
 async fn waiting(State(app): State<App>, visitor: Visitor) -> Answer {
     let ui = Ui::new(&app, &visitor, "home.title").await;
     let counts = task::counts(&mut app.platform().store.read().await?, &visitor.actor).await?;
-    let (lines, messages) = waiting_parts(&app, &visitor, &ui).await?;
+    let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
     let task_count = counts.iter().map(|(_, n)| n).sum();
-    page(&WaitingPart { ui, lines, task_count, messages, warn_minutes: WARN_MINUTES })
+    page(&WaitingPart { ui, lines, task_count, messages, under_way, warn_minutes: WARN_MINUTES })
 }
 
-async fn waiting_parts(app: &App, visitor: &Visitor, ui: &Ui) -> Result<(Vec<Line>, Vec<Message>), Problem> {
+type Parts = (Vec<Line>, Vec<Message>, Vec<UnderWay>);
+
+async fn waiting_parts(app: &App, visitor: &Visitor, ui: &Ui) -> Result<Parts, Problem> {
     let now = app.now();
     let mut reader = app.platform().store.read().await?;
     let tasks = task::waiting(&mut reader, &visitor.actor, TASKS_SHOWN).await?;
     let notices = notice::list(&mut reader, &visitor.actor, since(now), 8).await?;
+    let under_way = if visitor.may("diagnostics.request") {
+        let all = yiti_diagnostics::store::Filter::default();
+        yiti_diagnostics::store::requests(&mut reader, visitor.actor.scope, &all, true, UNDER_WAY_SHOWN, 0).await?
+    } else {
+        Vec::new()
+    };
     drop(reader);
-    if !tasks.is_empty() || !notices.is_empty() {
+    let definitions = app.platform().kit.get::<yiti_diagnostics::Definitions>();
+    let under_way: Vec<UnderWay> = under_way
+        .into_iter()
+        .map(|row| UnderWay {
+            words: format!("{} \u{b7} {}", row.patient_name, definitions.exam_name(&row.exam_code, visitor.lang)),
+            note: format!("{} \u{b7} {}", ui.minute(&row.requested_at), row.accession_number),
+            link: format!("/requests/{}", row.id),
+            priority: row.priority.key(),
+            due_at: row.due_at,
+            status: row.status,
+        })
+        .collect();
+    if !tasks.is_empty() || !notices.is_empty() || !under_way.is_empty() {
         // The list names patients, so that someone saw it is written down.
-        let (shown, actor) = (tasks.len(), visitor.actor.clone());
+        let (shown, actor) = (tasks.len() + notices.len() + under_way.len(), visitor.actor.clone());
         app.platform()
             .act(&actor, move |cx| {
                 Box::pin(async move {
@@ -188,7 +222,7 @@ async fn waiting_parts(app: &App, visitor: &Visitor, ui: &Ui) -> Result<(Vec<Lin
     }
     let lines = tasks.iter().map(|task| line(app, visitor, ui, task, now)).collect();
     let messages = notices.iter().map(|notice| message(app, visitor, ui, notice)).collect();
-    Ok((lines, messages))
+    Ok((lines, messages, under_way))
 }
 
 fn text<'j>(json: &'j Json, key: &str) -> &'j str {

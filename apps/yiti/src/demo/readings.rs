@@ -262,7 +262,13 @@ fn live(plan: &Plan, county: &County, now: Timestamp, chance: &mut Chance) -> an
         let exam = plan.exams.iter().find(|exam| exam.code == *code).context("no such exam in the plan")?.clone();
         let mut life = past(plan, county, now, chance)?;
         life.branch = county.branches[*branch].clone();
-        life.doctor = staff(county, life.branch.institution, "branch_doctor", chance)?;
+        // The first doctor of a place has the live orders, so that the demonstration's own doctor has some.
+        life.doctor = county
+            .staff
+            .get(&(life.branch.institution, "branch_doctor".to_owned()))
+            .and_then(|doctors| doctors.first())
+            .context("no doctor")?
+            .clone();
         life.technician = staff(county, life.branch.institution, "branch_technician", chance)?;
         life.question = chance.pick(&exam.questions).clone();
         life.priority = *priority;

@@ -1,0 +1,117 @@
+// What the journeys share: a server of their own on a small synthetic county, a browser, and real DICOM clients.
+//
+// The binary is the one that `cargo build` made; a missing browser, client or sample file fails the journey.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createRequire } from 'node:module';
+
+export const run = promisify(execFile);
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+export const shared = path.resolve(root, '../shared');
+export const PASSWORD = 'yiti-demo-2026';
+// The browser driver is a package of `web/`.
+const { chromium } = createRequire(path.join(root, 'web/package.json'))('playwright-core');
+
+const target = process.env.CARGO_TARGET_DIR || path.join(root, 'target');
+export const binary = process.env.YITI_BINARY || path.join(target, 'debug/yiti');
+
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A running product on a county of its own. */
+export class Yiti {
+  static async start({ residents = 80, readings = 30, folder, keep = false } = {}) {
+    const yiti = new Yiti();
+    yiti.folder = folder || fs.mkdtempSync(path.join(os.tmpdir(), 'yiti-journey-'));
+    yiti.http = await freePort();
+    yiti.dicom = await freePort();
+    yiti.base = `http://127.0.0.1:${yiti.http}`;
+    yiti.size = ['--residents', String(residents), '--readings', String(readings)];
+    await yiti.serve(keep);
+    return yiti;
+  }
+
+  async serve(keep) {
+    const args = ['demo', '--data', path.join(this.folder, 'data'), '--http', `127.0.0.1:${this.http}`,
+      '--dicom', `127.0.0.1:${this.dicom}`, ...this.size, ...(keep ? ['--keep'] : [])];
+    this.log = '';
+    this.process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process.stderr.on('data', (text) => { this.log += text; });
+    this.ended = new Promise((resolve) => this.process.once('exit', resolve));
+    await new Promise((resolve, reject) => {
+      this.process.stdout.on('data', (text) => {
+        this.log += text;
+        if (this.log.includes('DICOM:')) resolve();
+      });
+      this.process.once('exit', (code) => reject(new Error(`yiti ended with ${code}: ${this.log}`)));
+    });
+  }
+
+  async kill() {
+    this.process.kill('SIGKILL');
+    await this.ended;
+  }
+
+  async stop() {
+    this.process.kill('SIGTERM');
+    const code = await this.ended;
+    fs.rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+
+  /** Signs in without a browser; returns the cookie. */
+  async session(login) {
+    const body = new URLSearchParams({ login, account: login, password: PASSWORD });
+    const response = await fetch(`${this.base}/sign-in`, {
+      method: 'POST', body, redirect: 'manual', headers: { 'sec-fetch-site': 'same-origin' },
+    });
+    assert.equal(response.status, 303, `sign-in of ${login}: ${response.status}`);
+    return response.headers.getSetCookie().find((c) => /^(__Host-)?yiti=/.test(c)).split(';')[0];
+  }
+
+  /** A C-STORE of files by a stock storescu; resolves with what it said. */
+  store(files, { calling = 'CT-QS', called = 'YITI-QS', verbose = true } = {}) {
+    return run('storescu', [...(verbose ? ['-v'] : []), '-aet', calling, '-aec', called, '127.0.0.1', String(this.dicom), ...files],
+      { maxBuffer: 64 << 20 });
+  }
+}
+
+/** A browser; pages speak Chinese. */
+export async function browser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
+      '--use-gl=swiftshader', '--enable-unsafe-swiftshader'],
+  });
+}
+
+/** Signs someone in, in a window of their own; a page error or a failed request of ours fails the journey. */
+export async function signIn(chrome, yiti, login, viewport = { width: 1366, height: 768 }) {
+  const context = await chrome.newContext({ viewport, locale: 'zh-CN', baseURL: yiti.base });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', (error) => page.faults.push(String(error)));
+  page.on('console', (message) => { if (message.type() === 'error') page.faults.push(message.text()); });
+  await page.goto('/sign-in');
+  await page.fill('input[name=account], input[name=login]', login);
+  await page.fill('input[name=password]', PASSWORD);
+  await Promise.all([page.waitForURL('**/home'), page.click('form button[type=submit], form .btn-primary')]);
+  return page;
+}
+
+export { assert, fs, os, path };
