@@ -259,7 +259,8 @@ impl Filter {
     fn values(&self, scope: Scope) -> Vec<Value> {
         let text = self.text.trim();
         // No initials begin with a tilde: a text that is not Latin finds none.
-        let (low, initials) = (text.to_owned(), if text.is_ascii() { text.to_ascii_lowercase() } else { "~".to_owned() });
+        let (low, initials) =
+            (text.to_owned(), if text.is_ascii() { text.to_ascii_lowercase() } else { "~".to_owned() });
         args![
             scope.low,
             scope.high,

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _};
 use yiti_flow::CaseId;
 use yiti_record::report;
-use yiti_web::{Answer, App, Asked, Errors, Form, Moment, Problem, TEXT_LENGTH_MAX, Ui, Visitor, act_once, invalid, page, redirect};
+use yiti_web::{
+    Answer, App, Asked, Errors, Form, Moment, Problem, TEXT_LENGTH_MAX, Ui, Visitor, act_once, invalid, page, redirect,
+};
 
 use super::problem;
 use super::reading::{self, Opened};

@@ -4,15 +4,15 @@ use askama::Template;
 use axum::extract::{Path, State as Given};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _};
-use yiti_flow::case::{self, Case};
 use yiti_flow::CaseId;
+use yiti_flow::case::{self, Case};
 use yiti_kernel::{Timestamp, time};
 use yiti_record::patient::{self, Patient};
 use yiti_web::{Answer, App, Errors, Form, LINE_LENGTH_MAX, Moment, Problem, Ui, Visitor, act_once, page, redirect};
 
+use super::problem;
 use super::readings::{take_next_in, until};
 use super::shared::{self, Examined, SectionField, SectionText, shown};
-use super::problem;
 use crate::actions::{self, Error};
 use crate::content::{self, Content};
 use crate::remote_read::{RemoteRead, State};
@@ -96,9 +96,8 @@ pub(super) async fn open(app: &App, visitor: &Visitor, id: CaseId, permission: &
 
 fn mode(app: &App, visitor: &Visitor, read: &ReadRow, state: &State) -> Mode {
     let person = visitor.session.person;
-    let before_grade = || {
-        app.platform().kit.get::<Definitions>().settings.read_before_grade.contains(read.priority.key())
-    };
+    let before_grade =
+        || app.platform().kit.get::<Definitions>().settings.read_before_grade.contains(read.priority.key());
     let is_own = read.requested_by == person;
     match state {
         State::Requested { .. } | State::RepeatAsked { .. } | State::Revoked { .. } => Mode::NoPictures,
@@ -190,11 +189,7 @@ pub(super) async fn refused(app: &App, visitor: &Visitor, id: CaseId, form: Opti
 }
 
 /// The exam of a case and its template; nothing of the patient is read.
-pub(super) async fn template_of(
-    app: &App,
-    visitor: &Visitor,
-    id: CaseId,
-) -> Result<(String, ReportTemplate), Problem> {
+pub(super) async fn template_of(app: &App, visitor: &Visitor, id: CaseId) -> Result<(String, ReportTemplate), Problem> {
     let mut reader = app.platform().store.read().await?;
     let read = store::get(&mut reader, visitor.actor.scope, id).await?;
     let definitions = app.platform().kit.get::<Definitions>();
@@ -205,9 +200,7 @@ pub(super) async fn template_of(
 async fn save(app: &App, visitor: &Visitor, id: CaseId, based_on: u32, content: &Content) -> Result<u32, Error> {
     let content = content.clone();
     app.platform()
-        .act(&visitor.actor, move |cx| {
-            Box::pin(async move { actions::save_draft(cx, id, based_on, &content).await })
-        })
+        .act(&visitor.actor, move |cx| Box::pin(async move { actions::save_draft(cx, id, based_on, &content).await }))
         .await
 }
 

@@ -6,7 +6,9 @@ use serde_json::json;
 use yiti_flow::CaseId;
 use yiti_kernel::{Timestamp, time};
 use yiti_record::order::Priority;
-use yiti_web::{Access, Answer, App, Asked, Form, MenuItem, Pager, Problem, Slice, Ui, Visitor, act_once, page, query, redirect};
+use yiti_web::{
+    Access, Answer, App, Asked, Form, MenuItem, Pager, Problem, Slice, Ui, Visitor, act_once, page, query, redirect,
+};
 
 use super::branch::mark_of;
 use super::shared::{self, age, modality, sex, shown, warn_minutes};
@@ -187,7 +189,8 @@ fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
     let definitions = app.platform().kit.get::<Definitions>();
     let (read, person, now) = (line.read, Some(visitor.session.person), app.now());
     let is_held = read.lease_until.is_some_and(|until| now < until);
-    let may_approve = visitor.may("diagnostics.approve") && visitor.actor.title >= definitions.settings.approver_title_min;
+    let may_approve =
+        visitor.may("diagnostics.approve") && visitor.actor.title >= definitions.settings.approver_title_min;
     let before_grade = definitions.settings.read_before_grade.contains(read.priority.key());
     let is_own_request = person == Some(read.requested_by);
     let act = match read.status.as_str() {
@@ -210,7 +213,11 @@ fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
         patient: read.patient_name,
         instance_count: line.instance_count,
         state: shown(&read.status).to_owned(),
-        person: if line.reader_name.is_empty() && read.status == "drafted" { line.author_name } else { line.reader_name },
+        person: if line.reader_name.is_empty() && read.status == "drafted" {
+            line.author_name
+        } else {
+            line.reader_name
+        },
         until: read.lease_until.filter(|_| is_held).map_or_else(String::new, |until| ui.short_time(&until)),
         act,
     }
@@ -238,7 +245,9 @@ async fn show(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> 
     let modalities = modalities.into_iter().map(|code| (code.clone(), modality(ui.lang, &code))).collect();
     let priorities = Priority::ALL.iter().map(|p| (p.key().to_owned(), ui.word("urgency", p.key()))).collect();
     let done = match asked.value("done") {
-        known @ ("submitted" | "released" | "repeat_asked" | "sent_back" | "approved" | "none") => ui.word("readings.done", known),
+        known @ ("submitted" | "released" | "repeat_asked" | "sent_back" | "approved" | "none") => {
+            ui.word("readings.done", known)
+        }
         _ => String::new(),
     };
     let units = shared::units(&app, visitor.actor.scope);
@@ -275,11 +284,10 @@ async fn take(State(app): State<App>, visitor: Visitor, Path(case): Path<String>
 
 async fn take_next(State(app): State<App>, visitor: Visitor, form: Form) -> Answer {
     let person = visitor.session.person;
-    let to = act_once(&app, &visitor, form.act_key(), move |cx| {
-        Box::pin(async move { take_next_in(cx, person).await })
-    })
-    .await
-    .map_err(Problem::from)?;
+    let to =
+        act_once(&app, &visitor, form.act_key(), move |cx| Box::pin(async move { take_next_in(cx, person).await }))
+            .await
+            .map_err(Problem::from)?;
     redirect(&to)
 }
 

@@ -199,10 +199,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(report): Path<Strin
             is_shown: version.version == opened.issued.version,
         });
     }
-    let more = [
-        ("reports.national_id", sheet.national_id.clone()),
-        ("reports.number", sheet.number.clone()),
-    ];
+    let more = [("reports.national_id", sheet.national_id.clone()), ("reports.number", sheet.number.clone())];
     let is_open = store::is_open(&opened.read.status);
     page(&ReportPage {
         patient: PatientStrip {

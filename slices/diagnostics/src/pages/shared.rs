@@ -87,7 +87,8 @@ pub(super) async fn doctor(reader: &mut Reader, lang: Lang, id: PersonId) -> Res
 /// The lead hospital, in whose name reports go out.
 pub(super) fn lead_name(app: &App) -> String {
     let tree = app.platform().tree();
-    let lead = tree.within(tree.whole()).find(|node| node.kind == yiti_directory::institution::InstitutionKind::LeadHospital);
+    let lead =
+        tree.within(tree.whole()).find(|node| node.kind == yiti_directory::institution::InstitutionKind::LeadHospital);
     lead.or(tree.root()).map_or_else(String::new, |node| node.name.clone())
 }
 
@@ -195,13 +196,7 @@ pub(super) fn viewer(uids: &[&str], lang: Lang) -> String {
     format!("/viewer/viewer?StudyInstanceUIDs={}&lng={lang}", uids.join(","))
 }
 
-async fn priors(
-    app: &App,
-    reader: &mut Reader,
-    lang: Lang,
-    read: &ReadRow,
-    uid: &str,
-) -> Result<Vec<Prior>, Error> {
+async fn priors(app: &App, reader: &mut Reader, lang: Lang, read: &ReadRow, uid: &str) -> Result<Vec<Prior>, Error> {
     let definitions = app.platform().kit.get::<Definitions>();
     let reports = report::of_patient(reader, read.patient).await?;
     let studies = imaging::of_patient(reader, read.patient, read.study).await?;
@@ -256,9 +251,14 @@ pub(super) fn sections(
     let named = template.into_iter().flat_map(|t| &t.sections).map(|s| (s.id.as_str(), s.name.get(lang)));
     let known: Vec<(&str, &str)> = named.collect();
     // A section that the template no longer has is still part of what was issued.
-    let other = now.sections.keys().filter(|id| !known.iter().any(|(known, _)| known == id)).map(|id| (id.as_str(), id.as_str()));
+    let other = now
+        .sections
+        .keys()
+        .filter(|id| !known.iter().any(|(known, _)| known == id))
+        .map(|id| (id.as_str(), id.as_str()));
     let all: Vec<(&str, &str)> = known.iter().copied().chain(other).collect();
-    let text = |content: &Content, id: &str| content.sections.get(id).map_or_else(String::new, |text| text.trim().to_owned());
+    let text =
+        |content: &Content, id: &str| content.sections.get(id).map_or_else(String::new, |text| text.trim().to_owned());
     all.into_iter()
         .filter_map(|(id, name)| {
             let (after, before) = (text(now, id), before.map(|before| text(before, id)));
@@ -310,7 +310,8 @@ pub(super) fn form_of(content: &Content, revision: u32, is_new: bool) -> Form {
         (false, true) => "1",
         (false, false) => "0",
     };
-    let mut values: Vec<(&str, &str)> = content.sections.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect();
+    let mut values: Vec<(&str, &str)> =
+        content.sections.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect();
     values.extend([
         ("version", revision.as_str()),
         ("is_positive", positive),
@@ -343,12 +344,7 @@ pub(super) fn reasons(choices: &[crate::settings::Choice], lang: Lang) -> Vec<(S
 }
 
 /// What happened to a case, the newest first.
-pub(super) async fn moments(
-    app: &App,
-    reader: &mut Reader,
-    ui: &Ui,
-    id: CaseId,
-) -> Result<Vec<Moment>, Error> {
+pub(super) async fn moments(app: &App, reader: &mut Reader, ui: &Ui, id: CaseId) -> Result<Vec<Moment>, Error> {
     let definitions = app.platform().kit.get::<Definitions>();
     let mut history = case::history(reader, id).await?;
     history.reverse();
@@ -379,7 +375,10 @@ fn moment(definitions: &Definitions, ui: &Ui, happened: Happened) -> Moment {
 pub(super) fn units(app: &App, scope: yiti_directory::Scope) -> Vec<(String, String)> {
     let tree = app.platform().tree();
     let kinds = yiti_directory::institution::InstitutionKind::Consortium;
-    tree.within(scope).filter(|node| node.kind != kinds).map(|node| (node.id.to_string(), node.short_name.clone())).collect()
+    tree.within(scope)
+        .filter(|node| node.kind != kinds)
+        .map(|node| (node.id.to_string(), node.short_name.clone()))
+        .collect()
 }
 
 /// The institution a filter names.

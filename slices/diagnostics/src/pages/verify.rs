@@ -76,7 +76,8 @@ async fn find(app: &App, reader: &mut Reader, ui: &Ui, code: &str) -> Result<Opt
     };
     let versions = report::versions(reader, which).await?;
     let (Some(issued), Some(whose)) = (issued, whose) else { return Ok(None) };
-    let newest = versions.first().map_or((issued.version, issued.issued_at), |newest| (newest.version, newest.issued_at));
+    let newest =
+        versions.first().map_or((issued.version, issued.issued_at), |newest| (newest.version, newest.issued_at));
     let definitions = app.platform().kit.get::<Definitions>();
     Ok(Some(Genuine {
         version: issued.version,

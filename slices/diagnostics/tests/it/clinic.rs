@@ -195,7 +195,9 @@ impl Clinic {
     pub(crate) async fn grade(&self, id: CaseId) {
         let sheet = &self.house.platform.kit.get::<Definitions>().score_sheet;
         let sheet: BTreeMap<String, u32> = sheet.items.iter().map(|item| (item.id.clone(), item.points)).collect();
-        self.act(&self.technician, move |cx| Box::pin(async move { actions::grade(cx, id, &sheet).await })).await.unwrap();
+        self.act(&self.technician, move |cx| Box::pin(async move { actions::grade(cx, id, &sheet).await }))
+            .await
+            .unwrap();
     }
 
     /// An examination that waits for a reader.
@@ -221,12 +223,16 @@ impl Clinic {
 
     /// The reader hands in.
     pub(crate) async fn submit(&self, id: CaseId, content: Content) {
-        self.act(&self.reader, move |cx| Box::pin(async move { actions::submit(cx, id, &content).await })).await.unwrap();
+        self.act(&self.reader, move |cx| Box::pin(async move { actions::submit(cx, id, &content).await }))
+            .await
+            .unwrap();
     }
 
     /// The second doctor approves.
     pub(crate) async fn approve(&self, id: CaseId, amended: Option<Content>) -> Issued {
-        self.act(&self.second, move |cx| Box::pin(async move { actions::approve(cx, id, amended).await })).await.unwrap()
+        self.act(&self.second, move |cx| Box::pin(async move { actions::approve(cx, id, amended).await }))
+            .await
+            .unwrap()
     }
 
     /// The report of an examination.

@@ -11,8 +11,8 @@ use yiti_directory::{Title, people};
 use yiti_flow::{case, notice, task};
 use yiti_kernel::{Lang, SignedDuration};
 use yiti_record::order::Priority;
-use yiti_store::testing::on_both;
 use yiti_store::journal;
+use yiti_store::testing::on_both;
 
 use super::clinic::{Clinic, MIGRATIONS, Site, normal};
 
@@ -312,8 +312,20 @@ fn every_refusal_has_words_in_both_languages() {
         "diagnostics.refused.held",
     ];
     let errors = [
-        "forbidden", "incomplete", "score_sheet", "unfit", "unknown_exam", "question", "unknown_reason", "title_too_low",
-        "has_pictures", "draft_moved", "patient", "clock", "report", "store",
+        "forbidden",
+        "incomplete",
+        "score_sheet",
+        "unfit",
+        "unknown_exam",
+        "question",
+        "unknown_reason",
+        "title_too_low",
+        "has_pictures",
+        "draft_moved",
+        "patient",
+        "clock",
+        "report",
+        "store",
     ];
     let incomplete = [
         content::Incomplete::Empty(String::new()).key(),
@@ -374,9 +386,7 @@ async fn one_examination_from_request_to_addendum() {
         assert_eq!(clinic.status(id).await, "waiting");
         clinic.take(&clinic.reader, id).await.unwrap();
         let saved = clinic
-            .act(&clinic.reader, move |cx| {
-                Box::pin(async move { actions::save_draft(cx, id, 0, &normal()).await })
-            })
+            .act(&clinic.reader, move |cx| Box::pin(async move { actions::save_draft(cx, id, 0, &normal()).await }))
             .await;
         assert_eq!(saved.unwrap(), 1);
         clock.advance(SignedDuration::from_mins(10));
@@ -387,7 +397,8 @@ async fn one_examination_from_request_to_addendum() {
         };
         let tasks = waiting(&*clinic.second).await;
         assert_eq!(tasks.iter().map(|task| task.kind.as_str()).collect::<Vec<_>>(), ["approve"]);
-        let own = clinic.act(&clinic.reader, move |cx| Box::pin(async move { actions::approve(cx, id, None).await })).await;
+        let own =
+            clinic.act(&clinic.reader, move |cx| Box::pin(async move { actions::approve(cx, id, None).await })).await;
         assert!(matches!(own, Err(Error::Refused(Refused::SamePerson))));
         let low =
             clinic.act(&clinic.resident, move |cx| Box::pin(async move { actions::approve(cx, id, None).await })).await;
@@ -414,9 +425,7 @@ async fn one_examination_from_request_to_addendum() {
             .unwrap();
         clinic.submit(id, Content { is_positive: true, ..normal() }).await;
         let sent = clinic
-            .act(&clinic.second, move |cx| {
-                Box::pin(async move { actions::send_back(cx, id, "wording", "").await })
-            })
+            .act(&clinic.second, move |cx| Box::pin(async move { actions::send_back(cx, id, "wording", "").await }))
             .await;
         sent.unwrap();
         clinic.submit(id, normal()).await;
