@@ -101,6 +101,8 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
         .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
     let diagnostics =
         yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
+    let facts = [&yiti_diagnostics::facts::REMOTE_READ];
+    let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     let sources: BTreeSet<&str> = files
         .iter()
         .filter_map(|f| f.path.strip_prefix("sources/").and_then(|name| name.strip_suffix(".toml")))
@@ -113,6 +115,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(rules) = &rules {
         cited.extend(rules.sources().map(owned));
     }
+    if let Some(measures) = &measures {
+        cited.extend(measures.sources().map(owned));
+    }
     if let Some(diagnostics) = &diagnostics {
         cited.extend(diagnostics.sources.iter().cloned());
     }
@@ -124,9 +129,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics)) if faults.is_empty() => {
-            let kit = Kit::default().with(rules).with(diagnostics);
+    match (roles, limits, rules, diagnostics, measures) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures)) if faults.is_empty() => {
+            let kit = Kit::default().with(rules).with(diagnostics).with(measures);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

@@ -59,3 +59,15 @@ fn the_cases_of_clocks_hold() {
     let count = yiti_clock::case::run_cases(&below("clocks/cases/", true), &rules);
     assert!(count.unwrap_or_else(|faults| panic!("{faults:?}")) >= 8);
 }
+
+#[test]
+fn the_cases_of_measures_hold() {
+    let all = files();
+    let below = |folder: &str, cases: bool| -> Vec<File> {
+        all.iter().filter(|f| f.path.starts_with(folder) && f.path.contains("/cases/") == cases).cloned().collect()
+    };
+    let measures =
+        yiti_measure::Measures::load(&below("measures/", false), &[&yiti_diagnostics::facts::REMOTE_READ]).unwrap();
+    let count = yiti_measure::case::run_cases(&below("measures/cases/", true), &measures);
+    assert!(count.unwrap_or_else(|faults| panic!("{faults:?}")) >= 10);
+}
