@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chs_drg::{Columns, Days, Explained, Profile, Record, Scheme, Tables};
 use flate2::read::GzDecoder;
@@ -87,18 +87,10 @@ fn main() -> Result<(), Failure> {
             })?,
         );
         let pack = scheme.pack()?;
-        let mut loads: Vec<Duration> = Vec::new();
-        for _ in 0..9 {
-            let before = Instant::now();
-            black_box(Scheme::read(black_box(&pack))?);
-            loads.push(before.elapsed());
-        }
-        loads.sort();
-        println!(
-            "{id:<16} pack of {} bytes loads in {:.1} ms (median, wall)\n",
-            pack.len(),
-            loads[4].as_secs_f64() * 1e3
-        );
+        let load = median(|| {
+            let _ = black_box(Scheme::read(black_box(&pack)));
+        })?;
+        println!("{id:<16} a pack of {} bytes loads in {:.1} ms of CPU\n", pack.len(), load.as_secs_f64() * 1e3);
     }
     Ok(())
 }

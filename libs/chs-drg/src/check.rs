@@ -164,19 +164,21 @@ impl Scheme {
             faults.push(Fault::NoPrincipal);
         }
         for (position, code) in record.dx.iter().enumerate() {
-            let code = (*code).to_owned();
-            match self.dx.find(&code).and_then(|number| self.definition.dx.get(number as usize)) {
-                None if code.is_empty() && position == 0 => {}
-                None => faults.push(Fault::UnknownDiagnosis { position, code }),
-                Some(known) if known.grey => faults.push(Fault::GreyDiagnosis { position, code }),
+            let known = self.dx.find(code).and_then(|number| self.definition.dx.get(number as usize));
+            let code = || (*code).to_owned();
+            match known {
+                None if position == 0 && record.dx.first() == Some(&"") => {}
+                None => faults.push(Fault::UnknownDiagnosis { position, code: code() }),
+                Some(known) if known.grey => faults.push(Fault::GreyDiagnosis { position, code: code() }),
                 Some(_) => {}
             }
         }
         for (position, code) in record.px.iter().enumerate() {
-            let code = (*code).to_owned();
-            match self.px.find(&code).and_then(|number| self.definition.px.get(number as usize)) {
-                None => faults.push(Fault::UnknownProcedure { position, code }),
-                Some(known) if known.grey => faults.push(Fault::GreyProcedure { position, code }),
+            let known = self.px.find(code).and_then(|number| self.definition.px.get(number as usize));
+            let code = || (*code).to_owned();
+            match known {
+                None => faults.push(Fault::UnknownProcedure { position, code: code() }),
+                Some(known) if known.grey => faults.push(Fault::GreyProcedure { position, code: code() }),
                 Some(_) => {}
             }
         }

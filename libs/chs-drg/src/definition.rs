@@ -195,9 +195,9 @@ pub struct Definition {
     pub ignored_px: Option<SetIx>,
     /// Principal diagnoses that end in 0000.
     pub bad_pdx: Option<SetIx>,
-    /// Complications and comorbidities.
+    /// Complications and comorbidities, ascending by diagnosis, CC before MCC.
     pub complicating: Vec<Complicating>,
-    /// exclusions: [row], (diagnosis, number of the exclusion table that holds when it is principal).
+    /// exclusions: [row], (diagnosis, number of the exclusion table that holds when it is principal), ascending.
     pub exclusions: Vec<(u32, u16)>,
     /// In evaluation order.
     pub mdcs: Vec<Mdc>,
@@ -239,6 +239,9 @@ impl Definition {
 
     fn check_sets(&self) -> Result<(), Error> {
         for set in &self.sets {
+            if set.name.is_empty() || !set.name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(Error::scheme(format!("`{}` is no name of a code set", set.name)));
+            }
             let codes = match set.kind {
                 Kind::Dx => self.dx.len(),
                 Kind::Px => self.px.len(),
@@ -289,6 +292,9 @@ impl Definition {
                 return Err(Error::scheme(format!("exclusion table {} is above {EXCLUSION_MAX}", row.exclusion)));
             }
         }
+        if !self.complicating.is_sorted_by_key(|row| (row.dx, row.major)) {
+            return Err(Error::scheme("the complication list is not in ascending order"));
+        }
         let mut seen = vec![false; self.dx.len()];
         for (dx, exclusion) in &self.exclusions {
             let Some(seen) = seen.get_mut(*dx as usize) else {
@@ -300,6 +306,9 @@ impl Definition {
             if *exclusion == 0 || *exclusion > EXCLUSION_MAX {
                 return Err(Error::scheme(format!("exclusion table {exclusion} is not in 1 to {EXCLUSION_MAX}")));
             }
+        }
+        if !self.exclusions.is_sorted() {
+            return Err(Error::scheme("the exclusion list is not in ascending order"));
         }
         Ok(())
     }

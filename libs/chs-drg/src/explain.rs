@@ -214,7 +214,8 @@ impl Scheme {
         let mut facts = Facts::EMPTY;
         compiled.take_rest(&mut facts, record);
         let mut principal = UNKNOWN_DX;
-        for (code, position) in record.dx.iter().zip(0u16..) {
+        for (position, code) in record.dx.iter().enumerate() {
+            let position = narrow(position);
             let own = self.dx_info(code);
             let mask = compiled.dx_classes.masks.get(usize::from(own.class)).copied().unwrap_or(0);
             facts.any_dx |= mask;
@@ -230,7 +231,8 @@ impl Scheme {
             out.dx.push(DxInfoAt { mask, mcc: own.mcc, cc: own.cc });
         }
         facts.principal_dx = principal;
-        for (code, position) in record.px.iter().zip(0u16..) {
+        for (position, code) in record.px.iter().enumerate() {
+            let position = narrow(position);
             let class = self.px_class(code);
             if compiled.px_ignored(class) {
                 out.trail.push(Event::ProcedureIgnored { position });
@@ -271,6 +273,11 @@ impl Scheme {
     pub fn condition(&self, condition: u32) -> Option<&Rule> {
         self.compiled.part_rules.get(condition as usize)
     }
+}
+
+/// A position in a record. No stay has 65,535 codes; one that does gets its last positions wrong, not its answer.
+fn narrow(position: usize) -> u16 {
+    u16::try_from(position).unwrap_or(u16::MAX)
 }
 
 fn weigh(weighed: &mut Vec<Weighed>, position: u16, own: DxInfo, principal: DxInfo) {
@@ -352,7 +359,7 @@ impl Compiled {
     fn by(&self, test: &Test, facts: &Facts, out: &Explained) -> By {
         let dx = |from: usize, fits: &dyn Fn(&DxInfoAt) -> bool| {
             let found = out.dx.iter().enumerate().skip(from).find(|(_, dx)| fits(dx));
-            found.map_or(By::Nothing, |(position, _)| By::Diagnosis(position as u16))
+            found.map_or(By::Nothing, |(position, _)| By::Diagnosis(narrow(position)))
         };
         let px = |from: usize, bit: u64| {
             let found = out.px.iter().skip(from).find(|px| px.mask & bit != 0);

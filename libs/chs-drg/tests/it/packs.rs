@@ -125,6 +125,9 @@ fn a_definition_whose_parts_do_not_fit_is_refused() {
     assert!(refused(&|d| d.dx[1].text = "A".repeat(21)).contains("longer than 20"));
     assert!(refused(&|d| d.bad_pdx = Some(9_999)).contains("bad_pdx"));
     assert!(refused(&|d| d.complicating.push(d.complicating[0])).contains("twice"));
+    assert!(refused(&|d| d.complicating.reverse()).contains("ascending"));
+    assert!(refused(&|d| d.exclusions.reverse()).contains("ascending"));
+    assert!(refused(&|d| d.sets[0].name = "a | b".to_owned()).contains("no name"));
     assert!(refused(&|d| d.sets.clear()).contains("code set"));
     let many = |d: &mut Definition| {
         d.mdcs = vec![Mdc { code: "M".to_owned(), name: String::new(), when: Rule::Always }; 256];

@@ -112,3 +112,11 @@ fn the_trail_ends_with_what_decided() {
         Some(Event::Ungrouped(_) | Event::DrgMatched { .. } | Event::NoDrg { .. })
     ));
 }
+
+#[test]
+fn a_record_of_any_length_is_explained() {
+    let scheme = Scheme::build(&TABLES, "chs_drg_11", Profile::Published).unwrap();
+    let (dx, px) = (vec!["I21.001"; 70_000], vec!["36.0601"; 70_000]);
+    let record = Record { sex: Some(1), age: Some(60), dx: &dx, px: &px, ..Record::default() };
+    assert_eq!(scheme.explain(&record).answer, scheme.answer(&record));
+}
