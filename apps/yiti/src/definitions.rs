@@ -99,8 +99,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let rules = calendars
         .as_ref()
         .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
-    let diagnostics =
-        yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
+    let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     let sources: BTreeSet<&str> = files

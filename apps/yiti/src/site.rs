@@ -57,10 +57,8 @@ pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<(A
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{} faults in the definitions:\n{}", lines.len(), lines.join("\n"))
     })?;
-    let settings = yiti_store::Settings {
-        postgres: options.postgres.clone(),
-        ..yiti_store::Settings::embedded(&options.folder)
-    };
+    let settings =
+        yiti_store::Settings { postgres: options.postgres.clone(), ..yiti_store::Settings::embedded(&options.folder) };
     let store = Store::open(&settings, MIGRATIONS).await.context("the store does not open")?;
     let platform = Platform::new(store, clock, definitions.roles.clone(), definitions.kit.clone()).await?;
     Ok((Arc::new(platform), definitions))

@@ -136,7 +136,12 @@ fn of_row(row: &Row) -> Result<Device, Error> {
 /// # Errors
 /// Whatever the store says.
 pub async fn find(reader: &mut Reader, ae_title: &str) -> Result<Option<Device>, Error> {
-    reader.row(sql!("select * from device where ae_title = $1"), args![ae_title]).await?.as_ref().map(of_row).transpose()
+    reader
+        .row(sql!("select * from device where ae_title = $1"), args![ae_title])
+        .await?
+        .as_ref()
+        .map(of_row)
+        .transpose()
 }
 
 /// The devices of all institutions in `scope`, in tree order.

@@ -9,9 +9,7 @@ use yiti_directory::device::{self, Device};
 use yiti_directory::duty::{self, Duty, Leave};
 use yiti_directory::institution::{self, NewInstitution};
 use yiti_directory::people::{self, Department, Person, Post};
-use yiti_directory::{
-    Actor, DepartmentId, InstitutionId, InstitutionKind, PersonId, Platform, PostId, Title, sign_in,
-};
+use yiti_directory::{Actor, DepartmentId, InstitutionId, InstitutionKind, PersonId, Platform, PostId, Title, sign_in};
 use yiti_kernel::{NationalId, SignedDuration, civil, time};
 use yiti_record::PatientId;
 use yiti_record::patient::{self, NewPatient, Sex};

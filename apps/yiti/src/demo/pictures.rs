@@ -186,7 +186,8 @@ mod tests {
             sex: Sex::Male,
             birth_on: yiti_kernel::civil::date(1960, 2, 29),
         };
-        let samples: Vec<String> = Samples::iter().filter_map(|name| name.strip_suffix(".dcm").map(str::to_owned)).collect();
+        let samples: Vec<String> =
+            Samples::iter().filter_map(|name| name.strip_suffix(".dcm").map(str::to_owned)).collect();
         assert!(samples.len() >= 20);
         let study = Study {
             resident: &resident,

@@ -148,7 +148,10 @@ fn content(exam: &PlannedExam, template: &str, kind: &str, chance: &mut Chance) 
         "critical" => (exam.critical_findings.clone(), exam.critical_impression.clone()),
         "positive" => {
             let n = usize::try_from(chance.between(0, exam.findings_positive.len() as i64 - 1)).unwrap_or_default();
-            (exam.findings_positive[n].clone(), exam.impression_positive[n.min(exam.impression_positive.len() - 1)].clone())
+            (
+                exam.findings_positive[n].clone(),
+                exam.impression_positive[n.min(exam.impression_positive.len() - 1)].clone(),
+            )
         }
         _ => (exam.findings_normal.clone(), exam.impression_normal.clone()),
     };
@@ -379,7 +382,8 @@ async fn go(cx: &mut Cx<'_>, life: &Life, case: CaseId, arrived: &[Arrived]) -> 
     if life.stage == Stage::Requested {
         return Ok(());
     }
-    let device = Actor::device(&machine_of(life), life.branch.institution, cx.tree.whole(), &["diagnostics.image.send"]);
+    let device =
+        Actor::device(&machine_of(life), life.branch.institution, cx.tree.whole(), &["diagnostics.image.send"]);
     acting(cx, &Arc::new(device), life.arrived_at);
     let mut study = None;
     for new in arrived {
@@ -509,8 +513,8 @@ async fn strays(
                 Box::pin(async move {
                     for new in &arrived {
                         let received = imaging::receive(cx, institution, new).await;
-                        let received = received
-                            .map_err(|e| yiti_store::Error::Corrupt { what: "picture", why: e.to_string() })?;
+                        let received =
+                            received.map_err(|e| yiti_store::Error::Corrupt { what: "picture", why: e.to_string() })?;
                         actions::study_complete(cx, received.study).await?;
                     }
                     Ok::<_, Error>(())

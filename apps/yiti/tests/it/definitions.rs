@@ -19,7 +19,8 @@ fn all_definitions_are_sound() {
 fn a_fault_in_an_overlay_is_named_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("diagnostics")).unwrap();
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../definitions/diagnostics/settings.toml"));
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../definitions/diagnostics/settings.toml"));
     let text = text.unwrap().replace("lease_minutes = 15", "lease_minutes = \"a while\"");
     std::fs::write(folder.path().join("diagnostics/settings.toml"), text).unwrap();
     let faults = yiti::definitions::load(Some(folder.path())).err().unwrap();
