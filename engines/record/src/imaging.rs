@@ -369,7 +369,7 @@ async fn series_for(cx: &mut Cx<'_>, study: StudyId, new: &Arrived) -> Result<Se
 #[derive(Debug, Clone)]
 pub enum Completed {
     /// It has met its order.
-    Matched(Study, Order),
+    Matched(Study, Box<Order>),
     /// It waits for a person to find its order.
     Unmatched(Study, Unmatched),
     /// It was complete before; more pictures have come.
@@ -410,7 +410,7 @@ pub async fn complete(cx: &mut Cx<'_>, id: StudyId) -> Result<Completed, Error> 
     match (decided, order) {
         (Ok(()), Some(order)) => {
             attach(cx, &mut study, &order).await?;
-            Ok(Completed::Matched(study, order))
+            Ok(Completed::Matched(study, Box::new(order)))
         }
         (Err(reason), _) => {
             set_unmatched(cx, &mut study, reason).await?;
