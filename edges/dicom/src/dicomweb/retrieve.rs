@@ -113,7 +113,7 @@ async fn files(app: &App, headers: &HeaderMap, instances: Vec<Instance>) -> Answ
         }
     });
     let boundary = boundary();
-    let body = multipart::write(parts.inspect_err(|error| failed_midway(error)), &boundary);
+    let body = multipart::write(parts.inspect_err(failed_midway), &boundary);
     let kind = multipart::related("application/dicom", &boundary);
     Ok(with_tag(([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response(), &tag))
 }

@@ -1,6 +1,7 @@
 //! The duty rota of a department, a week at a time, with leave beside it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -117,8 +118,8 @@ async fn shown(app: &App, visitor: &Visitor, asked: &Form, form: Form, leave: Fo
             }
         }
         for duty in &duties {
-            if !names.contains_key(&duty.person) {
-                names.insert(duty.person, people::person(&mut reader, duty.person).await?.name);
+            if let Entry::Vacant(slot) = names.entry(duty.person) {
+                slot.insert(people::person(&mut reader, duty.person).await?.name);
             }
         }
     }

@@ -33,10 +33,8 @@ pub(super) fn write(lang: Lang, titles: &[String], table: &Table, question: &Que
     }
     sheet.set_column_width(0, 28)?;
     sheet.set_freeze_panes(5, 1)?;
-    let mut row = 5;
-    for line in table.lines.iter().chain([&table.total]) {
+    for (row, line) in (5..).zip(table.lines.iter().chain([&table.total])) {
         write_line(sheet, row, line)?;
-        row += 1;
     }
     let notes = book.add_worksheet();
     notes.set_name(t(lang, "figures.definitions"))?;
