@@ -1,5 +1,7 @@
 //! The tree and the whole.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod access;
 mod definitions;
 mod layers;

@@ -7,12 +7,18 @@ use yiti_store::testing;
 
 use crate::house::{Group, MIGRATIONS};
 
+/// What the one who runs the site sets.
+#[expect(clippy::disallowed_methods, reason = "a test that is run by hand has no other arguments")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Serves until it is stopped. `YITI_TEST_SITE` is the address, such as `127.0.0.1:8099`; modalities send as `CT-A` to
 /// `YITI-A` at the port above it. `reader` and `technician` sign in with the password of the tests.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "serves until it is stopped"]
 async fn serve() {
-    let address: SocketAddr = std::env::var("YITI_TEST_SITE").unwrap().parse().unwrap();
+    let address: SocketAddr = setting("YITI_TEST_SITE").unwrap().parse().unwrap();
     let store = testing::sqlite(MIGRATIONS).await;
     let group = Group::open_at(store.store.clone(), address).await;
     group.house.clock.set(yiti_kernel::Clock::now(&SystemClock));

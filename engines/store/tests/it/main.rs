@@ -1,5 +1,7 @@
 //! The store on both databases.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod acts;
 mod blobs;
 mod journal;

@@ -1,5 +1,7 @@
 //! What an administrator does, through the real router.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,13 +48,19 @@ struct Browser<'s> {
     cookie: String,
 }
 
+/// What the one who serves the pages to look at them sets.
+#[expect(clippy::disallowed_methods, reason = "a test that is run by hand has no other arguments")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Site {
     async fn open() -> Self {
         let opened = sqlite(&migrations()).await;
         let roles = Roles::load(&one("roles.toml")).unwrap();
         let house = House::build(opened.store.clone(), roles, Kit::default()).await;
         let limits: Limits = definition::read(&one("security.toml")).unwrap();
-        let base_url = std::env::var("YITI_TEST_URL").unwrap_or_else(|_| "https://yiti.example".into());
+        let base_url = setting("YITI_TEST_URL").unwrap_or_else(|| "https://yiti.example".into());
         let settings = Settings { base_url, ..Settings::default() };
         let app = App::new(house.platform.clone(), limits, settings, Arc::new(NoCounts));
         let router = yiti_web::router(app, vec![yiti_administration::slice()]);
@@ -377,7 +385,7 @@ async fn serve() {
         ("leave_until", "2026-03-14"),
     ];
     browser.post("/rota/leave", &leave).await;
-    let url = std::env::var("YITI_TEST_URL").unwrap();
+    let url = setting("YITI_TEST_URL").unwrap();
     let listener = tokio::net::TcpListener::bind(url.trim_start_matches("http://")).await.unwrap();
     axum::serve(listener, site.router.clone()).await.unwrap();
 }

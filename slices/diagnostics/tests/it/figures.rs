@@ -191,6 +191,12 @@ impl Got {
     }
 }
 
+/// What the one who serves the pages to look at them sets.
+#[expect(clippy::disallowed_methods, reason = "a test that is run by hand has no other arguments")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Site {
     async fn open(count: usize) -> Self {
         let opened = sqlite(&migrations()).await;
@@ -198,7 +204,7 @@ impl Site {
         let reads = readings(&house, count);
         plant(&opened.store, reads, house.branch).await;
         let limits: Limits = definition::read(&one("security.toml")).unwrap();
-        let base_url = std::env::var("YITI_TEST_URL").unwrap_or_else(|_| "https://yiti.example".into());
+        let base_url = setting("YITI_TEST_URL").unwrap_or_else(|| "https://yiti.example".into());
         let settings = Settings { base_url, ..Settings::default() };
         let app = App::new(house.platform.clone(), limits, settings, Arc::new(NoCounts));
         let router = yiti_web::router(app, vec![yiti_diagnostics::pages::slice()]);
@@ -373,10 +379,10 @@ async fn figures_are_for_those_who_may_and_leave_as_a_workbook() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "serves until it is stopped"]
 async fn serve() {
-    let count = std::env::var("YITI_TEST_COUNT").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let count = setting("YITI_TEST_COUNT").and_then(|n| n.parse().ok()).unwrap_or(400);
     let site = Site::open(count).await;
     site.hire("head", "department_head", site.house.lead).await;
-    let url = std::env::var("YITI_TEST_URL").unwrap();
+    let url = setting("YITI_TEST_URL").unwrap();
     let listener = tokio::net::TcpListener::bind(url.trim_start_matches("http://")).await.unwrap();
     axum::serve(listener, site.router.clone()).await.unwrap();
 }
