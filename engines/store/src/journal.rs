@@ -233,7 +233,7 @@ pub async fn list(reader: &mut Reader, filter: &Filter, before: i64, limit: u32)
         .rows(
             sql!(
                 "select * from journal where ($1 = 0 or seq < $1) and actor_name like $2 escape '\\'
-                     and action like $3 escape '\\' and ($4 is null or patient_id = $4) and ($5 is null or subject_id = $5)
+                     and action like $3 escape '\\' and (patient_id = $4 or $4 is null) and (subject_id = $5 or $5 is null)
                      and recorded_at >= $6 and recorded_at < $7 order by seq desc limit $8"
             ),
             args![

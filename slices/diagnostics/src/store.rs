@@ -294,7 +294,7 @@ pub async fn worklist(
                 "select r.* from remote_read r join institution i on i.id = r.institution_id
                  where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
                      and i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))
@@ -317,7 +317,7 @@ pub async fn worklist_count(reader: &mut Reader, scope: Scope, filter: &Filter) 
                 "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
                  where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
                      and i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))"
@@ -369,11 +369,11 @@ pub async fn worklist_lines(
                  left join imaging_study s on s.id = r.study_id
                  where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
                      and i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))
-                     and ($11 is null or r.reader_id = $11)
+                     and (r.reader_id = $11 or $11 is null)
                  order by r.priority_rank, r.due_at, r.id limit $12 offset $13"
             ),
             &[filter.values(scope), args![held_by.map(|i| i.0), limit, offset].to_vec()].concat(),
@@ -426,7 +426,7 @@ pub async fn worklist_counts(
                  from remote_read r join institution i on i.id = r.institution_id
                  where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
                      and i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))
@@ -491,7 +491,7 @@ pub async fn requests(
             sql!(
                 "select r.* from remote_read r join institution i on i.id = r.institution_id
                  where i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))
@@ -514,7 +514,7 @@ pub async fn request_count(reader: &mut Reader, scope: Scope, filter: &Filter, o
             sql!(
                 "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
                  where i.tree_low between $1 and $2
-                     and ($3 is null or r.institution_id = $3) and ($4 = '' or r.modality = $4)
+                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
                      and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
                      and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
                          or (r.patient_initials >= $9 and r.patient_initials < $10))

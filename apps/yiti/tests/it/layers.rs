@@ -15,7 +15,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("dicom-core", &["yiti-dicom", "yiti"]),
     ("jpeg-decoder", &["yiti-dicom"]),
     ("image", &["yiti-dicom"]),
-    ("pinyin", &["yiti-record"]),
+    ("pinyin", &["yiti-record", "yiti-dicom"]),
 ];
 
 /// Which place of the order a folder has; a crate may only know places below its own, or its own where `may_know_peers`.

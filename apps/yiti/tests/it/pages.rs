@@ -74,7 +74,9 @@ impl World {
     async fn filled(&self, path: &str) -> String {
         let Some(open) = path.find('{') else { return path.to_owned() };
         let branch = sql!("select id from remote_read where status = 'waiting' limit 1");
-        let value = if path.starts_with("/studies/") && path.ends_with("/match") {
+        let value = if path.ends_with("/revoke") {
+            self.one(sql!("select id from remote_read where status = 'requested' limit 1")).await
+        } else if path.starts_with("/studies/") && path.ends_with("/match") {
             self.one(sql!("select id from imaging_study where unmatched_reason is not null limit 1")).await
         } else if path.starts_with("/studies/") {
             self.one(sql!("select id from remote_read where status = 'uploaded' limit 1")).await
@@ -86,6 +88,8 @@ impl World {
             self.one(sql!("select report_id as id from report_version limit 1")).await
         } else if path.starts_with("/verify/") {
             self.one(sql!("select verification_code as id from report_version limit 1")).await
+        } else if path.starts_with("/people/") {
+            self.one(sql!("select id from person order by employee_number limit 1")).await
         } else if path.starts_with("/patients/") {
             self.one(sql!("select patient_id as id from remote_read limit 1")).await
         } else {

@@ -64,7 +64,7 @@ fn definitions() -> Vec<File> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|ending| ending == "toml") {
                 let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
                 files.push(File { text: std::fs::read_to_string(&path).unwrap(), path: name });
             }
