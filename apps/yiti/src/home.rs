@@ -206,7 +206,7 @@ async fn waiting_parts(app: &App, visitor: &Visitor, ui: &Ui) -> Result<Parts, P
             link: format!("/requests/{}", row.id),
             priority: row.priority.key(),
             due_at: row.due_at,
-            status: row.status,
+            status: yiti_diagnostics::store::shown(&row.status).to_owned(),
         })
         .collect();
     if !tasks.is_empty() || !notices.is_empty() || !under_way.is_empty() {

@@ -126,6 +126,23 @@ pub fn is_open(status: &str) -> bool {
     !matches!(status, "issued" | "revoked")
 }
 
+/// The state as lists, paper and patients know it: key of its word and its tag.
+#[must_use]
+pub fn shown(status: &str) -> &'static str {
+    match status {
+        "requested" => "requested",
+        "uploaded" => "imaged",
+        "repeat_asked" => "repeat_asked",
+        "waiting" => "waiting",
+        "drafting" => "reading",
+        "returned" => "sent_back",
+        "drafted" => "drafted",
+        "issued" => "issued",
+        "revoked" => "cancelled",
+        _ => "void",
+    }
+}
+
 /// 0 for the most urgent.
 #[must_use]
 pub const fn rank(priority: Priority) -> u8 {

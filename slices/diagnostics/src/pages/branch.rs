@@ -8,26 +8,14 @@ use yiti_kernel::Timestamp;
 use yiti_record::patient::{Patient, Sex};
 use yiti_web::{App, PatientStrip, Problem, Ui, Visitor};
 
-use crate::store::ReadRow;
+use crate::store::{ReadRow, shown};
 
 /// Minutes before its end in which time left is shown in amber.
 pub(super) const WARN_MINUTES: u32 = 30;
 
 /// The state as `locales/` and the tags name it.
 pub(super) fn status_word(status: &str, version: Option<u32>) -> &'static str {
-    match status {
-        "requested" => "requested",
-        "uploaded" => "imaged",
-        "repeat_asked" => "repeat_asked",
-        "waiting" => "waiting",
-        "drafting" => "reading",
-        "returned" => "sent_back",
-        "drafted" => "drafted",
-        "issued" if version.is_some_and(|version| version > 1) => "amended",
-        "issued" => "issued",
-        "revoked" => "cancelled",
-        _ => "void",
-    }
+    if status == "issued" && version.is_some_and(|version| version > 1) { "amended" } else { shown(status) }
 }
 
 /// Time left is shown while the case is open and its clock runs.

@@ -16,6 +16,7 @@ use yiti_web::{App, Form, Moment, Problem, Ui};
 use super::problem::word_or;
 use crate::content::{self, Content, Piece};
 use crate::settings::{Definitions, Template};
+pub(super) use crate::store::shown;
 use crate::store::{self, ReadRow};
 
 /// Priors shown beside an examination.
@@ -24,17 +25,6 @@ const PRIOR_COUNT_MAX: usize = 12;
 /// An identifier in an address; what is none leads nowhere.
 pub(super) fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::NotFound)
-}
-
-/// The state as lists, paper and patients know it.
-pub(super) fn shown(status: &str) -> &str {
-    match status {
-        "uploaded" => "imaged",
-        "drafting" => "reading",
-        "returned" => "sent_back",
-        "revoked" => "cancelled",
-        other => other,
-    }
 }
 
 /// `67 岁` on the day of `at`; empty when the birthday is not known.
