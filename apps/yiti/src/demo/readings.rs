@@ -481,16 +481,18 @@ async fn strays(
     let branch = county.branches.get(2).context("no branch")?.clone();
     let exam = plan.exams.first().context("no exam")?;
     let tree = platform.tree();
+    // Pictures sent under the number of someone else's order.
+    let scope = tree.get(branch.institution).context("no branch")?.scope;
+    let ordered = yiti_diagnostics::store::to_examine(&mut platform.store.read().await?, scope, 1).await?;
+    let ordered = ordered.first().map(|row| row.accession_number.clone()).unwrap_or_default();
     for (n, ago) in [(0, 47), (1, 96), (2, 200)] {
         let resident = chance.pick(&county.residents).clone();
         let other = chance.pick(&county.residents).clone();
         let at = now - minutes(ago);
         let machine = branch.archive.replace("YITI", "CT");
-        let waiting = platform.store.read().await?;
-        drop(waiting);
         let study = Study {
             resident: &resident,
-            accession_number: if n == 1 { "2019010100001" } else { "" },
+            accession_number: if n == 1 { &ordered } else { "" },
             patient_number: if n == 1 { &other.number } else { "" },
             patient_name: if n == 2 { "" } else { &resident.name },
             modality: "CT",
