@@ -439,14 +439,14 @@ impl FrontPage {
         if minutes.is_empty() { None } else { u32::try_from(minutes.iter().sum::<u64>() / 60).ok() }
     }
 
-    /// The weight that grouping reads, in grams: at admission, otherwise the only weight at birth. A mother's page with
-    /// several children has none.
+    /// The weight that grouping reads, in grams: the only weight at birth, otherwise that at admission. The page of a
+    /// mother of several children has none.
     #[must_use]
     pub fn newborn_weight_g(&self) -> Option<u32> {
-        self.admission_weight_g.or(match self.birth_weights_g.as_slice() {
+        match self.birth_weights_g.as_slice() {
             [one] => Some(*one),
-            _ => None,
-        })
+            _ => self.admission_weight_g,
+        }
     }
 }
 
