@@ -305,10 +305,10 @@ macro_rules! narrowed {
     };
 }
 
-/// What stands in the readers' list: open, with pictures.
+/// What stands in the readers' list, of what is open: it has its pictures.
 macro_rules! readable {
     () => {
-        "r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')"
+        "r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')"
     };
 }
 
@@ -365,7 +365,7 @@ pub async fn worklist_lines(
                  left join person h on h.id = r.reader_id
                  left join person a on a.id = r.author_id
                  left join imaging_study s on s.id = r.study_id
-                 where ",
+                 where r.is_open = 1 and ",
                 readable!(),
                 " and ",
                 narrowed!(),
@@ -417,14 +417,14 @@ pub async fn worklist_counts(
     // The list as it is mostly looked at, whole, is counted in an index alone (`remote_read_counted`).
     let whole = sql!(concat!(
         counted!("$3", "$4"),
-        "where ",
+        "where r.is_open > 0 and ",
         readable!(),
         " and r.institution_id in (select id from institution where tree_low between $1 and $2)
          group by r.status"
     ));
     let narrowed = sql!(concat!(
         counted!("$11", "$12"),
-        "join institution i on i.id = r.institution_id where ",
+        "join institution i on i.id = r.institution_id where r.is_open > 0 and ",
         readable!(),
         " and ",
         narrowed!(),
