@@ -325,11 +325,35 @@ macro_rules! counted {
     };
 }
 
-/// One line of the readers' list: the reading with what stands in other tables.
+/// One line of the readers' list: of the reading what the list shows, with patient and people.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// The reading.
-    pub read: ReadRow,
+    pub id: CaseId,
+    /// Branch.
+    pub institution: InstitutionId,
+    /// Key of the exam.
+    pub exam_code: String,
+    /// DICOM modality.
+    pub modality: String,
+    /// How soon.
+    pub priority: Priority,
+    /// Key of the state.
+    pub status: String,
+    /// When the report is due.
+    pub due_at: Option<Timestamp>,
+    /// True once a report was issued, which an addendum follows.
+    pub is_issued: bool,
+    /// Who asked.
+    pub requested_by: PersonId,
+    /// Who holds it.
+    pub reader: Option<PersonId>,
+    /// Until when.
+    pub lease_until: Option<Timestamp>,
+    /// Who wrote it.
+    pub author: Option<PersonId>,
+    /// The patient's name.
+    pub patient_name: String,
     /// The patient's sex.
     pub sex: Sex,
     /// The patient's birthday.
@@ -358,8 +382,9 @@ pub async fn worklist_lines(
     let rows = reader
         .rows(
             sql!(concat!(
-                "select r.*, p.sex, p.birth_on, coalesce(h.name, '') as reader_name, coalesce(a.name, '') as author_name,
-                     coalesce(s.instance_count, 0) as instance_count
+                "select r.id, r.institution_id, r.exam_code, r.modality, r.priority, r.status, r.due_at, r.report_id,
+                     r.requested_by, r.reader_id, r.lease_until, r.author_id, r.patient_name, p.sex, p.birth_on,
+                     h.name as reader_name, a.name as author_name, s.instance_count
                  from remote_read r join institution i on i.id = r.institution_id
                  join patient p on p.id = r.patient_id
                  left join person h on h.id = r.reader_id
@@ -377,13 +402,27 @@ pub async fn worklist_lines(
         .await?;
     rows.iter()
         .map(|row| {
+            let priority: String = row.get("priority")?;
+            let corrupt = |why| Error::Corrupt { what: "priority", why };
             Ok(Line {
-                read: of_row(row)?,
+                id: row.id("id")?,
+                institution: row.id("institution_id")?,
+                exam_code: row.get("exam_code")?,
+                modality: row.get("modality")?,
+                priority: Priority::from_key(&priority).ok_or_else(|| corrupt(priority))?,
+                status: row.get("status")?,
+                due_at: row.get("due_at")?,
+                is_issued: row.optional_id::<ReportId>("report_id")?.is_some(),
+                requested_by: row.id("requested_by")?,
+                reader: row.optional_id("reader_id")?,
+                lease_until: row.get("lease_until")?,
+                author: row.optional_id("author_id")?,
+                patient_name: row.get("patient_name")?,
                 sex: Sex::from_key(&row.get::<String>("sex")?),
                 birth_on: row.get("birth_on")?,
-                reader_name: row.get("reader_name")?,
-                author_name: row.get("author_name")?,
-                instance_count: row.get("instance_count")?,
+                reader_name: row.get::<Option<String>>("reader_name")?.unwrap_or_default(),
+                author_name: row.get::<Option<String>>("author_name")?.unwrap_or_default(),
+                instance_count: row.get::<Option<u32>>("instance_count")?.unwrap_or_default(),
             })
         })
         .collect()
