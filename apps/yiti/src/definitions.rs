@@ -158,9 +158,14 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     }
     let drg = checks.zip(codes).zip(schemes);
     match (roles, limits, rules, diagnostics, measures, drg) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(((checks, codes), schemes)))
-            if faults.is_empty() =>
-        {
+        (
+            Some(roles),
+            Some(limits),
+            Some(rules),
+            Some(diagnostics),
+            Some(measures),
+            Some(((checks, codes), schemes)),
+        ) if faults.is_empty() => {
             let kit = Kit::default().with(rules).with(diagnostics).with(measures);
             let kit = kit.with(checks).with(codes).with(schemes);
             Ok(Definitions { roles, limits, kit, files })

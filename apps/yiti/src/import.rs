@@ -76,8 +76,7 @@ async fn take(platform: &Arc<Platform>, asked: &FrontPages, lang: Lang, bytes: V
     let actor = Actor::system("import", institution.id, institution.scope, &["front_page.import"]);
     let name = asked.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let with = Import { checks: platform.kit.get(), codes: platform.kit.get(), limits: Limits::default() };
-    let done =
-        yiti_frontpage::import(platform, &Arc::new(actor), institution.id, &name, bytes.into(), &with).await;
+    let done = yiti_frontpage::import(platform, &Arc::new(actor), institution.id, &name, bytes.into(), &with).await;
     match done {
         Ok(report) => {
             let path = asked.errors.clone().unwrap_or_else(|| beside(&asked.file));
@@ -154,7 +153,8 @@ pub fn said(report: &ImportReport, lang: Lang) -> String {
         line("unknown_columns", &names.join(", "));
     }
     for repair in &report.repairs {
-        let words = t(lang, &format!("front_page.repair.{}", repair.kind.key()));
+        let key = format!("front_page.repair.{}", repair.kind.key());
+        let words = t(lang, &key);
         let example = if repair.before == repair.after {
             String::new()
         } else {
@@ -202,10 +202,7 @@ pub fn trouble_words(trouble: &Trouble, lang: Lang) -> (String, String) {
     let remedy = t(lang, &format!("{key}.remedy")).to_owned();
     match &trouble.problem {
         Problem::Row(fault) => (sheet_words(fault, lang), remedy),
-        Problem::StayTwice { first } => {
-            let reason = t(lang, &format!("{key}.reason"));
-            (format!("{reason} ({})", first.0), remedy)
-        }
+        Problem::StayTwice { first } => (format!("{} ({})", t(lang, &format!("{key}.reason")), first.0), remedy),
         _ => (t(lang, &format!("{key}.reason")).to_owned(), remedy),
     }
 }
