@@ -4,6 +4,7 @@
 //! error file names them), with 1 when the file was refused as a whole. It opens the data folder itself, so a server on
 //! the same SQLite folder is stopped first.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use clap::{Args, Subcommand};
 use yiti_directory::{Actor, Institution, Platform};
 use yiti_frontpage::import::ImportFault;
 use yiti_frontpage::read::Problem;
-use yiti_frontpage::{FileFault, Import, ImportReport, Limits, Trouble};
+use yiti_frontpage::{FileFault, Import, ImportReport, Limits, RepairKind, Trouble};
 use yiti_kernel::Lang;
 use yiti_web::{t, t_with};
 
@@ -81,10 +82,12 @@ async fn take(platform: &Arc<Platform>, asked: &FrontPages, lang: Lang, bytes: V
         Ok(report) => {
             let path = asked.errors.clone().unwrap_or_else(|| beside(&asked.file));
             let has_errors = write_errors(&path, &report, lang)?;
-            print!("{}", said(&report, lang));
+            let mut text = said(&report, lang);
             if has_errors {
-                println!("{}", path.display());
+                text += &format!("{}\n", path.display());
             }
+            // Whoever listens may have gone; the import stands all the same.
+            drop(std::io::stdout().write_all(text.as_bytes()));
             Ok(ExitCode::from(if has_errors { 2 } else { 0 }))
         }
         Err(ImportFault::File(fault)) => {
@@ -152,15 +155,17 @@ pub fn said(report: &ImportReport, lang: Lang) -> String {
         let names: Vec<&str> = report.unknown_columns.iter().take(20).map(String::as_str).collect();
         line("unknown_columns", &names.join(", "));
     }
-    for repair in &report.repairs {
-        let key = format!("front_page.repair.{}", repair.kind.key());
-        let words = t(lang, &key);
-        let example = if repair.before == repair.after {
+    for kind in RepairKind::ALL {
+        let mut lines = report.repairs.iter().filter(|line| line.kind == *kind).peekable();
+        let Some(first) = lines.peek().copied() else { continue };
+        let count: u64 = lines.map(|line| line.count).sum();
+        let key = format!("front_page.repair.{}", kind.key());
+        let example = if first.before == first.after {
             String::new()
         } else {
-            format!(" (`{}` -> `{}`)", repair.before, repair.after)
+            format!(" ({} {}: `{}` -> `{}`)", first.place.0, first.column, first.before, first.after)
         };
-        line("repair", &format!("{words} {} × {}{example}", repair.column, repair.count));
+        line("repair", &format!("{} × {count}{example}", t(lang, &key)));
     }
     out
 }

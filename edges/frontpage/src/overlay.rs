@@ -81,8 +81,9 @@ pub fn overlay(columns: &Columns, standard: Standard, known: &FrontPage, new: Fr
         page.coma_before_minutes = known.coma_before_minutes;
         page.coma_after_minutes = known.coma_after_minutes;
     }
-    if !has("costs.total") && !(is_settlement && page.costs.total.is_some()) {
-        page.costs.total = known.costs.total;
+    if !has("costs.total") {
+        // The total of a settlement list is the sum of its items, where it has any.
+        page.costs.total = page.costs.total.or(known.costs.total);
     }
     for (item, amount) in &known.costs.items {
         if !labels.contains(format!("costs.{}", item.key()).as_str()) {
