@@ -151,7 +151,7 @@ impl Sheet {
         let shared = self.shared.clone();
         Ok(Batches(match &mut self.table {
             AnyTable::Text(text) => AnyBatches::Text(text.blocks(shared)?),
-            AnyTable::Workbook(workbook) => AnyBatches::Workbook(workbook.blocks(shared)?),
+            AnyTable::Workbook(workbook) => AnyBatches::Workbook(Box::new(workbook.blocks(shared)?)),
             AnyTable::Parquet(table) => AnyBatches::Parquet(table.blocks(shared)),
         }))
     }
@@ -185,7 +185,7 @@ pub struct Batches<'s>(AnyBatches<'s>);
 
 enum AnyBatches<'s> {
     Text(Blocks<'s>),
-    Workbook(Sheets<'s>),
+    Workbook(Box<Sheets<'s>>),
     Parquet(Groups<'s>),
 }
 

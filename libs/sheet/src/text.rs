@@ -275,8 +275,15 @@ impl Text {
             let even = body.iter().step_by(2).filter(|byte| **byte == 0).count();
             let odd = body.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count();
             let is_utf16 = (even.max(odd)) * 8 > body.len() && even.min(odd) * 8 < even.max(odd);
+            let is_binary = (even + odd) * 8 > body.len();
+            let in_header = memchr(b'\n', body).is_none_or(|end| offset < end);
             let offset = (mark + offset) as u64;
-            return Err(fault(if is_utf16 { Problem::Utf16 } else { Problem::Nul { offset } }));
+            if is_utf16 {
+                return Err(fault(Problem::Utf16));
+            }
+            if is_binary || in_header {
+                return Err(fault(Problem::Nul { offset }));
+            }
         }
         if let Some(offset) = memchr(b'\r', body).filter(|at| body.get(at + 1).is_some_and(|next| *next != b'\n')) {
             let in_quotes = body.get(..offset).unwrap_or(&[]).iter().filter(|byte| **byte == b'"').count() % 2 == 1;
@@ -453,7 +460,7 @@ mod tests {
 
     #[test]
     fn rows_end_outside_quotes() {
-        assert_eq!(row_end(b"a,\"b\n\"\"c\"\nd", b','), End::At(10));
+        assert_eq!(row_end(b"a,\"b\n\"\"c\"\nd", b','), End::At(9));
         assert_eq!(row_end(b"5\" pipe\nd", b','), End::At(7));
         assert_eq!(row_end(b"a,\"b\n", b','), End::Quoted);
         assert_eq!(row_end(b"a,b", b','), End::Missing);
