@@ -3,11 +3,13 @@
 //! - [`definitions`]: all definitions, checked as a whole before anything starts.
 //! - [`site`]: store, platform, pages, DICOM, timers.
 //! - [`home`]: the first page of every role, and messages.
+//! - [`group`]: the command that groups tables.
 //! - [`demo`]: the synthetic county.
 //!
 //! Leaves out: rules. Nothing is decided here.
 
 pub mod definitions;
 pub mod demo;
+pub mod group;
 pub mod home;
 pub mod site;

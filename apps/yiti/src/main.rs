@@ -1,4 +1,4 @@
-//! The one binary: `yiti serve`, `yiti demo`, `yiti journal verify`, `yiti check`.
+//! The one binary: `yiti serve`, `yiti demo`, `yiti group`, `yiti journal verify`, `yiti check`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use yiti::demo::readings::Filled;
 use yiti::site::{self, Options};
-use yiti::{definitions, demo};
+use yiti::{definitions, demo, group};
 use yiti_store::Store;
 
 /// One body: the platform a hospital group runs on.
@@ -41,6 +41,8 @@ enum Command {
         #[arg(long)]
         fill_only: bool,
     },
+    /// Groups a table of inpatient stays by a DRG scheme.
+    Group(Box<group::Arguments>),
     /// Works on the journal.
     Journal {
         #[command(subcommand)]
@@ -123,6 +125,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo { at, keep, residents, readings, fill_only } => {
             return demonstrate(&at.options(), keep, demo::Size { residents, readings }, fill_only).await;
         }
+        Command::Group(arguments) => return grouped(*arguments).await,
         Command::Journal { command: JournalCommand::Verify(data) } => return verify(&data).await,
         Command::Check { data } => {
             let overlay = data.map(|folder| folder.join("definitions"));
@@ -192,6 +195,18 @@ async fn demonstrate(options: &Options, keep: bool, size: demo::Size, fill_only:
     })
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Groups on a thread of its own, so that an interruption can end it with nothing half-done left.
+async fn grouped(arguments: group::Arguments) -> anyhow::Result<ExitCode> {
+    let mut work = tokio::task::spawn_blocking(move || group::run(arguments));
+    tokio::select! {
+        code = &mut work => Ok(code?),
+        _ = tokio::signal::ctrl_c() => {
+            group::stop();
+            Ok(work.await?)
+        }
+    }
 }
 
 async fn verify(data: &Data) -> anyhow::Result<ExitCode> {
