@@ -8,7 +8,7 @@ use yiti_kernel::definition::{self, Fault, File, Provenance};
 /// A field of a stay, as the plain table has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Field {
+pub(crate) enum Field {
     /// What names the stay; kept as it is.
     Id,
     /// 1 male, 2 female, 0 unknown, 9 not stated.
@@ -41,7 +41,7 @@ pub enum Field {
 
 impl Field {
     /// All fields in the order of the plain table.
-    pub const ALL: [Field; 14] = [
+    pub(crate) const ALL: [Field; 14] = [
         Field::Id,
         Field::Sex,
         Field::Age,
@@ -60,7 +60,7 @@ impl Field {
 
     /// The field's name, which is also its first column name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Field::Id => "id",
             Field::Sex => "sex",
@@ -83,9 +83,9 @@ impl Field {
 /// The names of columns and the words that stand for values.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Names {
+pub(crate) struct Names {
     /// Who answers for them.
-    pub provenance: Provenance,
+    pub(crate) provenance: Provenance,
     columns: BTreeMap<Field, Vec<String>>,
     values: Values,
 }
@@ -98,14 +98,14 @@ struct Values {
 }
 
 /// Where the definition lies.
-pub const PATH: &str = "drg/columns.toml";
+pub(crate) const PATH: &str = "drg/columns.toml";
 
 impl Names {
     /// Reads the definition.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn load(file: &File) -> Result<Names, Fault> {
+    pub(crate) fn load(file: &File) -> Result<Names, Fault> {
         let mut names: Names = definition::read(file)?;
         let fault = |message: String| Fault { path: file.path.clone(), line: 0, column: 0, message };
         let mut known = BTreeMap::new();
@@ -128,13 +128,13 @@ impl Names {
 
     /// names: [name], those of a field
     #[must_use]
-    pub fn of(&self, field: Field) -> &[String] {
+    pub(crate) fn of(&self, field: Field) -> &[String] {
         self.columns.get(&field).map_or(&[], Vec::as_slice)
     }
 
     /// Finds the fields among the columns of a table.
     #[must_use]
-    pub fn find(&self, columns: &[String]) -> Found {
+    pub(crate) fn find(&self, columns: &[String]) -> Found {
         let columns: Vec<String> = columns.iter().map(|column| plain(column)).collect();
         let place = |field: Field| {
             self.of(field).iter().find_map(|name| columns.iter().position(|column| *column == plain(name)))
@@ -144,34 +144,34 @@ impl Names {
 
     /// Whether a cell says that nothing was entered.
     #[must_use]
-    pub fn is_empty_word(&self, text: &str) -> bool {
+    pub(crate) fn is_empty_word(&self, text: &str) -> bool {
         let text = plain(text);
         text.is_empty() || self.values.empty.contains(&text)
     }
 
     /// The sex that a word stands for.
     #[must_use]
-    pub fn sex(&self, text: &str) -> Option<i32> {
+    pub(crate) fn sex(&self, text: &str) -> Option<i32> {
         self.values.sex.get(&plain(text)).copied()
     }
 }
 
 /// Where each field stands in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found([Option<usize>; 14]);
+pub(crate) struct Found([Option<usize>; 14]);
 
 impl Found {
     /// The column of a field; none when the table lacks it.
     #[must_use]
     #[inline]
-    pub fn column(&self, field: Field) -> Option<usize> {
+    pub(crate) fn column(&self, field: Field) -> Option<usize> {
         self.0.get(field as usize).copied().flatten()
     }
 }
 
 /// A character in its half-width form.
 #[must_use]
-pub fn half_width(c: char) -> char {
+pub(crate) fn half_width(c: char) -> char {
     match c {
         '\u{3000}' | '\u{a0}' => ' ',
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
@@ -187,7 +187,7 @@ fn plain(name: &str) -> String {
 
 /// Whether these are the columns of the wide HQMS table.
 #[must_use]
-pub fn is_hqms(columns: &[String]) -> bool {
+pub(crate) fn is_hqms(columns: &[String]) -> bool {
     let has = |name: &str| columns.iter().any(|column| plain(column) == name);
     ["a01", "a48", "c03c"].iter().all(|name| has(name))
 }

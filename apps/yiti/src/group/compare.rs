@@ -157,7 +157,7 @@ fn write_change(out: &mut Vec<u8>, id: &str, kind: Kind, answers: &[[&str; 3]; 2
 ///
 /// # Errors
 /// The table is refused as a whole, or the list cannot be written.
-pub fn schemes(
+pub(crate) fn schemes(
     schemes: [&Scheme; 2],
     names: &Names,
     input: &Path,
@@ -308,7 +308,12 @@ fn differing(record: &Record<'_>, explained: &[Explained; 2], tongue: &Tongue) -
 ///
 /// # Errors
 /// A file is no table of answers, or their rows are not the same.
-pub fn results(files: [&Path; 2], output: Option<&Path>, prices: &Prices, tongue: &Tongue) -> Result<String, Failure> {
+pub(crate) fn results(
+    files: [&Path; 2],
+    output: Option<&Path>,
+    prices: &Prices,
+    tongue: &Tongue,
+) -> Result<String, Failure> {
     let answers = [read_answers(files[0])?, read_answers(files[1])?];
     let [first, second] = &answers;
     let mut tally = Tally::default();

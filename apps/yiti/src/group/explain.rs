@@ -17,7 +17,13 @@ use super::table::{find, status};
 ///
 /// # Errors
 /// The table cannot be read, or has no such record.
-pub fn explain(scheme: &Scheme, names: &Names, input: &Path, id: &str, tongue: &Tongue) -> Result<String, Failure> {
+pub(crate) fn explain(
+    scheme: &Scheme,
+    names: &Names,
+    input: &Path,
+    id: &str,
+    tongue: &Tongue,
+) -> Result<String, Failure> {
     let mut table = Sheet::open(input)?;
     let found = find(&table, names)?;
     let file = table.name().to_owned();

@@ -6,7 +6,7 @@ use yiti_kernel::Lang;
 
 /// What ended the command.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The table cannot be read.
     Table(Box<sheet::Fault>),
     /// Anything else: key below `group.fatal` and facts.
@@ -20,19 +20,19 @@ pub enum Failure {
 
 impl Failure {
     /// A failure with its facts.
-    pub fn new(key: &'static str, facts: impl IntoIterator<Item = (&'static str, String)>) -> Failure {
+    pub(crate) fn new(key: &'static str, facts: impl IntoIterator<Item = (&'static str, String)>) -> Failure {
         Failure::Other { key, facts: facts.into_iter().collect() }
     }
 
     /// A file that could not be written.
     #[must_use]
-    pub fn write(path: &Path, error: &std::io::Error) -> Failure {
+    pub(crate) fn write(path: &Path, error: &std::io::Error) -> Failure {
         Failure::new("write", [("file", path.display().to_string()), ("reason", error.to_string())])
     }
 
     /// The sentence.
     #[must_use]
-    pub fn say(&self, lang: Lang) -> String {
+    pub(crate) fn say(&self, lang: Lang) -> String {
         match self {
             Failure::Table(fault) => match sheet::Words::shipped(lang.tag()) {
                 Ok(words) => words.fault(fault),
@@ -40,7 +40,7 @@ impl Failure {
             },
             Failure::Other { key, facts } => {
                 let facts: Vec<(&str, &str)> = facts.iter().map(|(name, text)| (*name, text.as_str())).collect();
-                yiti_web::t_with(lang, &format!("group.fatal.{key}"), &facts)
+                yiti_web::words::t_with(lang, &format!("group.fatal.{key}"), &facts)
             }
         }
     }

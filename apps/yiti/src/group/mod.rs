@@ -23,7 +23,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use yiti_kernel::Lang;
 
 use crate::definitions;
-pub use columns::{Names, PATH as NAMES_PATH};
+pub(crate) use columns::{Names, PATH as NAMES_PATH};
 use failure::Failure;
 use schemes::Schemes;
 use stay::Tongue;

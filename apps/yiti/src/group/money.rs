@@ -14,7 +14,7 @@ use super::failure::Failure;
 
 /// Which weights and rates are put beside a comparison.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// A table of weights with the columns table, version, drg and rw; else weight.csv of the folder of --packs.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -37,34 +37,34 @@ const ONE: i64 = 1_000_000_000;
 
 /// Weights and rate of one scheme.
 #[derive(Debug, Default)]
-pub struct Side {
+pub(crate) struct Side {
     /// Name of the table of weights; empty without.
-    pub table: String,
+    pub(crate) table: String,
     /// drg: weight in billionths
     weights: HashMap<String, i64>,
     /// Fen for a weight of 1.
-    pub rate: Option<i64>,
+    pub(crate) rate: Option<i64>,
 }
 
 /// Both schemes' weights and rates.
-pub type Prices = [Side; 2];
+pub(crate) type Prices = [Side; 2];
 
 impl Side {
     /// Whether there is any weight.
     #[must_use]
-    pub fn has_weights(&self) -> bool {
+    pub(crate) fn has_weights(&self) -> bool {
         !self.weights.is_empty()
     }
 
     /// The weight of a group in billionths.
     #[must_use]
-    pub fn weight(&self, drg: &str) -> Option<i64> {
+    pub(crate) fn weight(&self, drg: &str) -> Option<i64> {
         self.weights.get(drg).copied()
     }
 
     /// Weight times rate in fen, rounded half up.
     #[must_use]
-    pub fn money(&self, weight: i64) -> Option<i64> {
+    pub(crate) fn money(&self, weight: i64) -> Option<i64> {
         let product = i128::from(weight) * i128::from(self.rate?);
         i64::try_from((product + i128::from(ONE) / 2).div_euclid(i128::from(ONE))).ok()
     }
@@ -72,7 +72,7 @@ impl Side {
 
 /// A decimal number as a whole number of its `places`-th parts. None when it has more places, is negative or too large.
 #[must_use]
-pub fn fixed(text: &str, places: usize) -> Option<i64> {
+pub(crate) fn fixed(text: &str, places: usize) -> Option<i64> {
     let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || part.len() > places || !is_digits(whole) || !is_digits(part) {
@@ -83,7 +83,7 @@ pub fn fixed(text: &str, places: usize) -> Option<i64> {
 
 /// A whole number of `places`-th parts as text.
 #[must_use]
-pub fn text(number: i128, places: usize) -> String {
+pub(crate) fn text(number: i128, places: usize) -> String {
     let digits = format!("{:0width$}", number.unsigned_abs(), width = places + 1);
     let (whole, part) = digits.split_at(digits.len() - places);
     let sign = if number < 0 { "-" } else { "" };
@@ -92,13 +92,13 @@ pub fn text(number: i128, places: usize) -> String {
 
 /// A weight without zeros at its end.
 #[must_use]
-pub fn weight_text(weight: i128) -> String {
+pub(crate) fn weight_text(weight: i128) -> String {
     text(weight, 9).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Total weight over records, as text with four decimals, rounded half up.
 #[must_use]
-pub fn cmi_text(total: i128, records: u64) -> String {
+pub(crate) fn cmi_text(total: i128, records: u64) -> String {
     let Some(records) = Some(i128::from(records)).filter(|records| *records > 0) else { return "-".to_owned() };
     let step = i128::from(ONE) / 10_000 * records;
     text((total + step / 2).div_euclid(step), 4)
@@ -109,7 +109,7 @@ impl Arguments {
     ///
     /// # Errors
     /// The file, a table or a rate cannot be used.
-    pub fn prices(&self, packs: Option<&Path>, schemes: [&str; 2]) -> Result<Prices, Failure> {
+    pub(crate) fn prices(&self, packs: Option<&Path>, schemes: [&str; 2]) -> Result<Prices, Failure> {
         let rate = |text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => fixed(text, 2).map(Some).ok_or_else(|| Failure::new("rate", [("rate", text.clone())])),

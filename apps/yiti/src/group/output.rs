@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use super::failure::Failure;
 
 /// A file that is written beside its place and put there when it is complete. Dropped before, it leaves nothing.
-pub struct Pending {
+pub(crate) struct Pending {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
@@ -18,7 +18,7 @@ impl Pending {
     ///
     /// # Errors
     /// The folder takes no file.
-    pub fn create(path: &Path) -> Result<Pending, Failure> {
+    pub(crate) fn create(path: &Path) -> Result<Pending, Failure> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         // A new file has the rights that the system gives new files, not those of a secret.
@@ -36,7 +36,7 @@ impl Pending {
     ///
     /// # Errors
     /// The disk is full, or similar.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).map_err(|error| Failure::write(&self.path, &error))
     }
 
@@ -44,7 +44,7 @@ impl Pending {
     ///
     /// # Errors
     /// It cannot be written out or renamed.
-    pub fn complete(self) -> Result<(), Failure> {
+    pub(crate) fn complete(self) -> Result<(), Failure> {
         let Pending { path, file } = self;
         let failed = |error: std::io::Error| Failure::write(&path, &error);
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -56,7 +56,7 @@ impl Pending {
 
 /// Appends a cell of CSV, quoted where it must be.
 #[inline]
-pub fn cell(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn cell(out: &mut Vec<u8>, text: &str) {
     if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
         for byte in text.bytes() {
@@ -72,7 +72,7 @@ pub fn cell(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a cell that a person opens in a spreadsheet: what would be taken for a formula gets a `'` in front.
-pub fn cell_for_people(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn cell_for_people(out: &mut Vec<u8>, text: &str) {
     let is_formula =
         text.starts_with(|c| matches!(super::columns::half_width(c), '=' | '+' | '-' | '@' | '\t' | '\r' | '\n'));
     if is_formula { cell(out, &format!("'{text}")) } else { cell(out, text) }
@@ -80,7 +80,7 @@ pub fn cell_for_people(out: &mut Vec<u8>, text: &str) {
 
 /// `OUT.errors.csv` beside `OUT`.
 #[must_use]
-pub fn errors_path(out: &Path) -> PathBuf {
+pub(crate) fn errors_path(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".errors.csv");
     PathBuf::from(name)
@@ -88,7 +88,7 @@ pub fn errors_path(out: &Path) -> PathBuf {
 
 /// Whether two paths are the same file.
 #[must_use]
-pub fn is_same(a: &Path, b: &Path) -> bool {
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
@@ -96,7 +96,7 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
 ///
 /// # Errors
 /// It is there and cannot be removed.
-pub fn remove(path: &Path) -> Result<(), Failure> {
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::write(path, &error)),
         _ => Ok(()),

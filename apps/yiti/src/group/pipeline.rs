@@ -12,13 +12,13 @@ use sheet::{Batch, Progress, Sheet};
 use super::failure::Failure;
 
 /// Set when the command is to end early.
-pub static STOP: AtomicBool = AtomicBool::new(false);
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Sends every batch of the table through `work` on `workers` threads and hands the results to `take` in order.
 ///
 /// # Errors
 /// A fault of the table after the batches before it were taken, or what `take` refused.
-pub fn run<T: Send>(
+pub(crate) fn run<T: Send>(
     table: &mut Sheet,
     workers: usize,
     work: impl Fn(&Batch) -> T + Sync,
@@ -37,7 +37,7 @@ pub fn run<T: Send>(
         let permit_out = permit_out;
         let from_reader = result_out.clone();
         scope.spawn(move || {
-            let read = || -> Result<(), (u64, Failure)> {
+            let mut read = || -> Result<(), (u64, Failure)> {
                 let mut batches = table.batches().map_err(|fault| (0, fault.into()))?;
                 let mut number = 0;
                 while permit_in.recv().is_ok() {
@@ -98,6 +98,6 @@ fn receive<T>(from: &Mutex<Receiver<T>>) -> Option<T> {
 
 /// As many workers as the machine has processors.
 #[must_use]
-pub fn workers() -> usize {
+pub(crate) fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

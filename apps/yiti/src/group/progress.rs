@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::stay::Tongue;
 
 /// The line that shows how far the command is.
-pub struct Line<'t> {
+pub(crate) struct Line<'t> {
     tongue: &'t Tongue,
     shown: bool,
     begun: Instant,
@@ -19,12 +19,12 @@ const PACE: Duration = Duration::from_millis(200);
 impl<'t> Line<'t> {
     /// A line on standard error, shown only when a person looks at it.
     #[must_use]
-    pub fn new(tongue: &'t Tongue) -> Line<'t> {
+    pub(crate) fn new(tongue: &'t Tongue) -> Line<'t> {
         Line { tongue, shown: std::io::stderr().is_terminal(), begun: Instant::now(), last: None }
     }
 
     /// Tells how far it is.
-    pub fn tell(&mut self, rows: u64, progress: sheet::Progress) {
+    pub(crate) fn tell(&mut self, rows: u64, progress: sheet::Progress) {
         if !self.shown || self.last.is_some_and(|last| last.elapsed() < PACE) {
             return;
         }
@@ -51,7 +51,7 @@ impl<'t> Line<'t> {
     }
 
     /// Takes the line away.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.shown && self.last.is_some() {
             eprint!("\r\x1b[K");
         }

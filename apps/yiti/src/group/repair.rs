@@ -11,7 +11,7 @@ use super::columns::half_width;
 
 /// What had happened to a code. The words are `group.repaired.<key>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Damage {
+pub(crate) enum Damage {
     /// Upper and lower case.
     Case,
     /// Full-width characters or blanks inside.
@@ -29,7 +29,7 @@ pub enum Damage {
 impl Damage {
     /// Key of its words.
     #[must_use]
-    pub const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Damage::Case => "case",
             Damage::Width => "width",
@@ -43,7 +43,7 @@ impl Damage {
 
 /// What became of a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Repair<'s> {
+pub(crate) enum Repair<'s> {
     /// Only this code can be meant.
     One {
         /// The code of the scheme.
@@ -58,7 +58,7 @@ pub enum Repair<'s> {
 }
 
 /// The codes of a scheme by what is left of them after damage. Made when the first unknown code comes.
-pub struct Repairer<'s> {
+pub(crate) struct Repairer<'s> {
     scheme: &'s Scheme,
     dx: OnceLock<Index<'s>>,
     px: OnceLock<Index<'s>>,
@@ -84,18 +84,18 @@ fn index(codes: &[Code]) -> Index<'_> {
 impl<'s> Repairer<'s> {
     /// A repairer for the codes of a scheme.
     #[must_use]
-    pub fn new(scheme: &'s Scheme) -> Repairer<'s> {
+    pub(crate) fn new(scheme: &'s Scheme) -> Repairer<'s> {
         Repairer { scheme, dx: OnceLock::new(), px: OnceLock::new() }
     }
 
     /// A diagnosis code that the scheme does not know.
-    pub fn dx(&self, code: &str) -> Repair<'s> {
+    pub(crate) fn dx(&self, code: &str) -> Repair<'s> {
         let index = self.dx.get_or_init(|| index(&self.scheme.definition().dx));
         folded(index, code)
     }
 
     /// A procedure code that the scheme does not know.
-    pub fn px(&self, code: &str) -> Repair<'s> {
+    pub(crate) fn px(&self, code: &str) -> Repair<'s> {
         let index = self.px.get_or_init(|| index(&self.scheme.definition().px));
         let half: String = code.chars().map(half_width).collect();
         let half = half.trim();
@@ -134,7 +134,7 @@ fn folded<'s>(index: &Index<'s>, code: &str) -> Repair<'s> {
 /// What must have happened to `known` to look like `code`.
 fn damage(code: &str, known: &str) -> Damage {
     let half: String = code.chars().map(half_width).filter(|c| !c.is_whitespace()).collect();
-    if half.to_ascii_uppercase() != known.to_ascii_uppercase() {
+    if !half.eq_ignore_ascii_case(known) {
         Damage::Dot
     } else if half != code {
         Damage::Width
@@ -246,7 +246,7 @@ fn day_candidates(text: &str) -> Option<BTreeSet<String>> {
 
 /// Whether two codes stand in one piece, so that another separator was used.
 #[must_use]
-pub fn is_separator(c: char) -> bool {
+pub(crate) fn is_separator(c: char) -> bool {
     matches!(c, '|' | ',' | ';' | '\u{3001}' | '\n' | '\t')
 }
 

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use crate::definitions;
 
 /// Where schemes come from.
-pub struct Schemes {
+pub(crate) struct Schemes {
     folder: Option<PathBuf>,
     tables: Option<Tables>,
     profile: Profile,
@@ -20,7 +20,7 @@ impl Schemes {
     ///
     /// # Errors
     /// The folder cannot be read or holds neither tables nor packs.
-    pub fn open(folder: Option<&Path>, profile: Profile) -> Result<Schemes, Failure> {
+    pub(crate) fn open(folder: Option<&Path>, profile: Profile) -> Result<Schemes, Failure> {
         let mut schemes = Schemes { folder: folder.map(Path::to_owned), tables: None, profile };
         if let Some(folder) = folder {
             if folder.join("version.csv").is_file() {
@@ -41,7 +41,7 @@ impl Schemes {
 
     /// ids: [scheme], all that can be asked for
     #[must_use]
-    pub fn known(&self) -> BTreeSet<String> {
+    pub(crate) fn known(&self) -> BTreeSet<String> {
         let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let shipped = definitions::shipped_paths("drg/").filter(|path| path.ends_with(".pack"));
         let mut ids: BTreeSet<String> = shipped.filter_map(|path| stem(Path::new(&path))).collect();
@@ -54,7 +54,7 @@ impl Schemes {
     ///
     /// # Errors
     /// No scheme has the id, or not in the asked profile; what the id could be.
-    pub fn load(&self, id: &str) -> Result<Scheme, Failure> {
+    pub(crate) fn load(&self, id: &str) -> Result<Scheme, Failure> {
         if let Some(tables) = self.tables.as_ref().filter(|tables| tables.schemes().any(|known| known == id)) {
             let folder = self.folder.as_deref().unwrap_or(Path::new(""));
             return Scheme::build(tables, id, self.profile).map_err(|error| broken(folder, &error));

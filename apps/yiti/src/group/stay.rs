@@ -9,7 +9,7 @@ use super::repair::{Damage, Repair, Repairer, is_separator};
 
 /// How much a note weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The row was not grouped.
     Refused,
     /// Something was put right, and the row grouped with it.
@@ -23,7 +23,7 @@ pub enum Severity {
 impl Severity {
     /// The word in the error file.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Severity::Refused => "refused",
             Severity::Repaired => "repaired",
@@ -35,7 +35,7 @@ impl Severity {
 
 /// Why something of a row was refused or put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The grouper found it.
     Fault(Fault),
     /// The reader of the table found it. Key below `group.refused` and `group.remedy`.
@@ -55,21 +55,21 @@ pub enum Reason {
 
 /// A line of the error file about one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub(crate) struct Note {
     /// How much it weighs.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// The field; none for the row as a whole.
-    pub field: Option<Field>,
+    pub(crate) field: Option<Field>,
     /// What stood there.
-    pub value: String,
+    pub(crate) value: String,
     /// Why.
-    pub reason: Reason,
+    pub(crate) reason: Reason,
 }
 
 /// The sentences of one language.
-pub struct Tongue {
+pub(crate) struct Tongue {
     /// The language.
-    pub lang: Lang,
+    pub(crate) lang: Lang,
     faults: Words,
     tables: sheet::Words,
 }
@@ -79,25 +79,25 @@ impl Tongue {
     ///
     /// # Errors
     /// A table of words is broken.
-    pub fn new(lang: Lang) -> anyhow::Result<Tongue> {
+    pub(crate) fn new(lang: Lang) -> anyhow::Result<Tongue> {
         Ok(Tongue { lang, faults: Words::shipped(lang.tag())?, tables: sheet::Words::shipped(lang.tag())? })
     }
 
     /// The grouper's words.
     #[must_use]
-    pub fn trail(&self) -> &Words {
+    pub(crate) fn trail(&self) -> &Words {
         &self.faults
     }
 
     /// A text of `locales/group.toml`.
     #[must_use]
-    pub fn say(&self, key: &str, facts: &[(&str, &str)]) -> String {
-        yiti_web::t_with(self.lang, &format!("group.{key}"), facts)
+    pub(crate) fn say(&self, key: &str, facts: &[(&str, &str)]) -> String {
+        yiti_web::words::t_with(self.lang, &format!("group.{key}"), facts)
     }
 
     /// What is wrong.
     #[must_use]
-    pub fn reason(&self, note: &Note) -> String {
+    pub(crate) fn reason(&self, note: &Note) -> String {
         match &note.reason {
             Reason::Fault(fault) => self.faults.fault(fault),
             Reason::Cell(key) => self.say(&format!("refused.{key}"), &[]),
@@ -109,7 +109,7 @@ impl Tongue {
 
     /// What helps.
     #[must_use]
-    pub fn remedy(&self, note: &Note) -> String {
+    pub(crate) fn remedy(&self, note: &Note) -> String {
         match &note.reason {
             Reason::Fault(fault) => {
                 self.say(&format!("remedy.{}", fault.key().strip_prefix("fault.").unwrap_or("")), &[])
@@ -123,44 +123,44 @@ impl Tongue {
 }
 
 /// What is needed to take rows, shared by all threads.
-pub struct Taker<'s> {
+pub(crate) struct Taker<'s> {
     /// The scheme whose codes count.
-    pub scheme: &'s Scheme,
+    pub(crate) scheme: &'s Scheme,
     /// Where the fields stand.
-    pub found: Found,
+    pub(crate) found: Found,
     /// Words that stand for values.
-    pub names: &'s Names,
+    pub(crate) names: &'s Names,
     /// Puts codes right.
-    pub repairer: Repairer<'s>,
+    pub(crate) repairer: Repairer<'s>,
     /// Faults are told and do not refuse.
-    pub unchecked: bool,
+    pub(crate) unchecked: bool,
 }
 
 /// A row that was taken.
 #[derive(Debug)]
-pub struct Stay<'r> {
+pub(crate) struct Stay<'r> {
     /// What names it.
-    pub id: &'r str,
+    pub(crate) id: &'r str,
     /// The record without its codes.
-    pub record: Record<'r>,
+    pub(crate) record: Record<'r>,
     /// dx: [diagnosis], as written or put right
-    pub dx: Vec<&'r str>,
+    pub(crate) dx: Vec<&'r str>,
     /// px: [procedure], as written or put right
-    pub px: Vec<&'r str>,
+    pub(crate) px: Vec<&'r str>,
     /// notes: [note], what was found
-    pub notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Stay<'_> {
     /// The record with its codes.
     #[must_use]
-    pub fn whole(&self) -> Record<'_> {
+    pub(crate) fn whole(&self) -> Record<'_> {
         Record { dx: &self.dx, px: &self.px, ..self.record }
     }
 
     /// Whether the row must not be grouped.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.notes.iter().any(|note| note.severity == Severity::Refused)
     }
 }
@@ -175,7 +175,7 @@ fn short(text: &str) -> String {
 impl<'s> Taker<'s> {
     /// Takes a row: numbers, days and codes, put right where that is safe, then checked by the grouper.
     #[inline]
-    pub fn take<'r>(&self, row: &Row<'r>) -> Stay<'r>
+    pub(crate) fn take<'r>(&self, row: &Row<'r>) -> Stay<'r>
     where
         's: 'r,
     {

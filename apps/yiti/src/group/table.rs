@@ -15,19 +15,19 @@ use super::stay::{Note, Reason, Severity, Stay, Taker, Tongue};
 
 /// What became of the rows of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// All rows that are not blank.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// With a DRG, or the ADRG where the scheme answers that.
-    pub grouped: u64,
+    pub(crate) grouped: u64,
     /// With a QY code.
-    pub ambiguous: u64,
+    pub(crate) ambiguous: u64,
     /// With 0000.
-    pub ungrouped: u64,
+    pub(crate) ungrouped: u64,
     /// Not grouped.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Grouped with something put right.
-    pub repaired: u64,
+    pub(crate) repaired: u64,
 }
 
 impl Counts {
@@ -43,7 +43,7 @@ impl Counts {
 
 /// The word of an outcome in the column `status`.
 #[must_use]
-pub fn status(outcome: Outcome) -> &'static str {
+pub(crate) fn status(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Drg { .. } => "grouped",
         Outcome::AdrgOnly { .. } => "adrg",
@@ -56,14 +56,14 @@ pub fn status(outcome: Outcome) -> &'static str {
 }
 
 /// Header of the answers.
-pub const HEADER: &str = "id,mdc,adrg,drg,cc,mcc,status";
+pub(crate) const HEADER: &str = "id,mdc,adrg,drg,cc,mcc,status";
 const ERRORS_HEADER: &str = "\u{feff}row,id,severity,field,value,reason,remedy\n";
 
 /// Finds the columns of a table.
 ///
 /// # Errors
 /// A column that must be there is not.
-pub fn find(table: &Sheet, names: &Names) -> Result<Found, Failure> {
+pub(crate) fn find(table: &Sheet, names: &Names) -> Result<Found, Failure> {
     let found = names.find(table.columns());
     for field in [Field::Id, Field::Dx] {
         if found.column(field).is_none() {
@@ -94,7 +94,7 @@ struct Part {
 ///
 /// # Errors
 /// The table is refused as a whole, or a file cannot be written; `output` is then as it was before.
-pub fn group(
+pub(crate) fn group(
     scheme: &Scheme,
     names: &Names,
     input: &Path,
