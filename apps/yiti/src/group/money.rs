@@ -168,13 +168,12 @@ impl Tables {
                     return ControlFlow::Break(());
                 }
             };
-            let Some(weight) = fixed(row.get(rw), 9) else {
-                fault = Some(format!("{}: rw `{}`", row.number(), row.get(rw)));
-                return ControlFlow::Break(());
-            };
             let own = tables.entry(row.get(table).to_owned()).or_default();
             own.schemes.insert(row.get(version).to_owned());
-            own.weights.insert(row.get(drg).to_owned(), weight);
+            // Some groups are paid by item and have words instead of a weight; they count as without.
+            if let Some(weight) = fixed(row.get(rw), 9) {
+                own.weights.insert(row.get(drg).to_owned(), weight);
+            }
             ControlFlow::Continue(())
         })?;
         match fault {

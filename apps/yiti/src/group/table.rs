@@ -180,7 +180,7 @@ fn missing_columns(found: Found, names: &Names, tongue: &Tongue) -> Vec<u8> {
     let mut out = Vec::new();
     for field in [Field::Sex, Field::Age] {
         if found.column(field).is_none() && (field == Field::Sex || found.column(Field::AgeDays).is_none()) {
-            let facts = [("field", field.name()), ("names", &*names.of(field).join(", "))];
+            let facts = [("field", field.name()), ("names", &*names.of(field).get(1..).unwrap_or(&[]).join(", "))];
             out.extend_from_slice(b",,note,");
             out.extend_from_slice(field.name().as_bytes());
             out.extend_from_slice(b",,");

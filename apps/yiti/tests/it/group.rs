@@ -235,7 +235,8 @@ fn every_bad_row_is_told_and_the_others_are_answered() {
         "empty procedure,1,60,,,5,I21.001,|36.0601".to_owned(),
         "unknown,1,60,,,5,I21.001|Q99.999x,36.0601".to_owned(),
         "unknown px,1,60,,,5,I21.001,99.9999".to_owned(),
-        "0000,1,60,,,5,W19.900,".to_owned(),
+        "no mdc,1,56,,,4,V97.100|G47.900,".to_owned(),
+        "no step,2,0,29,0,4,P07.300x021|I25.103,51.9806".to_owned(),
         format!(",1,60,,,5,{SOUND}"),
         format!("=1+1,1,60,,,5,{SOUND}"),
         format!("3.20102E+17,1,60,,,5,{SOUND}"),
@@ -290,7 +291,7 @@ fn what_spreadsheets_do_to_codes_is_put_right_only_where_one_code_can_be_meant()
         }
         number += 1;
     }
-    for (id, px) in [("number", 1.02), ("several", 0.5), ("unknown number", 77_777.0)] {
+    for (id, px) in [("number", 1.02), ("several", 12.0), ("unknown number", 77_777.0)] {
         for (cell, column) in [id, "1", "60", "I21.001"].into_iter().zip(0u16..) {
             worksheet.write(number, column, cell).unwrap();
         }
@@ -368,7 +369,7 @@ fn an_earlier_error_file_does_not_stay_behind() {
     let good = desk.put("good.csv", "id,sex,age,dx\nA,1,60,I21.001\n");
     let (code, answers, errors) = desk.group(&good, &[]);
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert_eq!(answers, "id,mdc,adrg,drg,cc,mcc,status\nA,MDCF,FR2,FR25,,,grouped\n");
+    assert_eq!(answers, "id,mdc,adrg,drg,cc,mcc,status\nA,MDCF,FR1,FR19,,,grouped\n");
     let ran = yiti(&["--scheme", "chs_drg_11", &good, "-o", &desk.path("out.csv")]);
     assert_eq!((ran.said.as_str(), ran.complained.as_str()), ("", ""), "quiet when nobody looks on");
     let header = desk.put("header.csv", "id,sex,age,dx\n");
@@ -421,7 +422,7 @@ const STAYS: &str = "id,sex,age,los,dx,px\n\
     A1,1,60,5,I21.001|J96.000|E11.900,36.0601\n\
     A2,2,48,5,A36.804+N16.0*|Z85.000|A41.805,39.7302\n\
     A3,1,70,9,I21.001|i50.900,\n\
-    A4,1,39,3,W19.900,\n";
+    A4,1,39,3,V97.100|G47.900,\n";
 
 #[test]
 fn a_record_is_explained_as_a_person_would_say_it() {
@@ -480,6 +481,6 @@ fn two_schemes_are_compared_with_reasons_weights_and_money() {
     assert_eq!(files.code, 0, "{}", files.complained);
     let counts = |text: &str| text.lines().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(counts(&files.said), counts(&ran.said));
-    let other = desk.put("c.csv", "id,mdc,adrg,drg,cc,mcc,status\nX,MDCF,FR2,FR25,,,grouped\n");
+    let other = desk.put("c.csv", "id,mdc,adrg,drg,cc,mcc,status\nX,MDCF,FR1,FR19,,,grouped\n");
     assert_eq!(yiti(&["compare", &a, &other]).code, 1);
 }
