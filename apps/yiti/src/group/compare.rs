@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chs_drg::{Event, Explained, Grouped, Outcome, Record, Scheme, Weighed};
+use chs_drg::{Atom, Event, Explained, Grouped, Outcome, Record, Scheme, Weighed};
 use sheet::{Batch, Sheet};
 
 use super::columns::{Found, Names};
@@ -84,7 +84,10 @@ struct Tally {
     /// Refused by both.
     refused: u64,
     kinds: BTreeMap<Kind, u64>,
+    /// Each side by itself.
     sums: [Sum; 2],
+    /// Each side over the records that have a weight on both.
+    both: [Sum; 2],
     /// (drg of the first, drg of the second): what they share
     ways: BTreeMap<(String, String), Way>,
 }
@@ -97,7 +100,8 @@ impl Tally {
         for (kind, count) in other.kinds {
             *self.kinds.entry(kind).or_default() += count;
         }
-        for (own, other) in self.sums.iter_mut().zip(other.sums) {
+        let own = self.sums.iter_mut().chain(&mut self.both);
+        for (own, other) in own.zip(other.sums.into_iter().chain(other.both)) {
             own.weighed += other.weighed;
             own.weight += other.weight;
             own.money += other.money;
@@ -108,11 +112,16 @@ impl Tally {
     }
 
     fn weigh(&mut self, drgs: [&str; 2], prices: &Prices) {
-        for ((sum, drg), side) in self.sums.iter_mut().zip(drgs).zip(prices) {
-            if let Some(weight) = side.weight(drg) {
+        let weights = [prices[0].weight(drgs[0]), prices[1].weight(drgs[1])];
+        let is_both = weights.iter().all(Option::is_some);
+        for (at, (weight, side)) in weights.into_iter().zip(prices).enumerate() {
+            let Some(weight) = weight else { continue };
+            let money = i128::from(side.money(weight).unwrap_or(0));
+            let own = [Some(&mut self.sums[at]), is_both.then_some(&mut self.both[at])];
+            for sum in own.into_iter().flatten() {
                 sum.weighed += 1;
                 sum.weight += i128::from(weight);
-                sum.money += i128::from(side.money(weight).unwrap_or(0));
+                sum.money += money;
             }
         }
     }
@@ -256,11 +265,45 @@ fn why(schemes: [&Scheme; 2], records: [&Record<'_>; 2], kind: Kind, tongue: &To
     let explained = [schemes[0].explain(records[0]), schemes[1].explain(records[1])];
     let decided = [0, 1].map(|side| decision(schemes[side], records[side], &explained[side], kind, tongue));
     let sides = tongue.say("why.sides", &[("a", &decided[0]), ("b", &decided[1])]);
-    let codes = differing(records[0], &explained, tongue);
-    if kind == Kind::Drg && !codes.is_empty() {
-        return tongue.say("why.complications", &[("codes", &codes.join("; ")), ("sides", &sides)]);
+    if kind != Kind::Drg {
+        return sides;
+    }
+    let counted = explained.each_ref().map(|own| own.answer.complication);
+    let asked = [0, 1].iter().all(|side| asks_complications(schemes[*side], &explained[*side]));
+    if asked && counted[0] != counted[1] {
+        let codes = differing(records[0], &explained, tongue).join("; ");
+        return tongue.say("why.complications", &[("codes", &codes), ("sides", &sides)]);
+    }
+    let splits = [0, 1].map(|side| split_of(schemes[side], explained[side].answer.outcome));
+    if splits[0] != splits[1] && splits.iter().all(|codes| !codes.is_empty()) {
+        let lists = splits.map(|codes| codes.join(", "));
+        return tongue.say("why.split", &[("a", &lists[0]), ("b", &lists[1]), ("sides", &sides)]);
     }
     sides
+}
+
+/// Whether the DRG was chosen by complications.
+fn asks_complications(scheme: &Scheme, explained: &Explained) -> bool {
+    explained.trail.iter().any(|event| match event {
+        Event::DrgRefused { because, .. } | Event::DrgMatched { because, .. } => {
+            let mut questions = explained.because(*because).iter().filter_map(|asked| scheme.question(asked.question));
+            questions.any(|question| matches!(question, Atom::Mcc | Atom::Cc))
+        }
+        _ => false,
+    })
+}
+
+/// The DRGs of the step that answered.
+fn split_of(scheme: &Scheme, outcome: Outcome) -> Vec<&str> {
+    let step = match outcome {
+        Outcome::Drg { step, .. } | Outcome::AdrgOnly { step } | Outcome::Ambiguous { step } => step,
+        Outcome::Ungrouped(_) => return Vec::new(),
+    };
+    let definition = scheme.definition();
+    let Some(step) = definition.steps.get(usize::from(step)) else { return Vec::new() };
+    let first = usize::from(step.drg_first);
+    let drgs = definition.drgs.get(first..first + usize::from(step.drg_count)).unwrap_or(&[]);
+    drgs.iter().map(|drg| drg.code.as_str()).collect()
 }
 
 /// The event that decided at the level where the answers part.
@@ -436,9 +479,15 @@ fn summary(
                 line(tongue.say("compare.money", &[("scheme", name), ("rate", &rate), ("money", &money)]));
             }
         }
+        if prices.iter().all(money::Side::has_weights) {
+            let records = tally.both[0].weighed.to_string();
+            let cmi = tally.both.map(|sum| money::cmi_text(sum.weight, sum.weighed));
+            line(tongue.say("compare.both", &[("records", &records), ("a", &cmi[0]), ("b", &cmi[1])]));
+        }
         if prices.iter().all(|side| side.has_weights() && side.rate.is_some()) {
-            let money = money::text(tally.sums[1].money - tally.sums[0].money, 2);
-            line(tongue.say("compare.difference", &[("a", sides[0]), ("b", sides[1]), ("money", &money)]));
+            let both = tally.both.map(|sum| money::text(sum.money, 2));
+            let money = money::text(tally.both[1].money - tally.both[0].money, 2);
+            line(tongue.say("compare.difference", &[("a", &both[0]), ("b", &both[1]), ("money", &money)]));
         }
         if prices.iter().any(|side| side.rate.is_some()) {
             line(tongue.say("compare.money_note", &[]));

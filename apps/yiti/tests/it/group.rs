@@ -484,3 +484,27 @@ fn two_schemes_are_compared_with_reasons_weights_and_money() {
     let other = desk.put("c.csv", "id,mdc,adrg,drg,cc,mcc,status\nX,MDCF,FR1,FR19,,,grouped\n");
     assert_eq!(yiti(&["compare", &a, &other]).code, 1);
 }
+
+#[test]
+fn everything_the_command_says_has_words_in_both_languages() {
+    let is_missing = |key: &str| yiti_kernel::Lang::ALL.iter().any(|lang| !yiti_web::has_key(*lang, key));
+    let mut keys: Vec<String> = Vec::new();
+    let faults = include_str!("../../../../libs/chs-drg/words.csv").lines().filter_map(|line| line.split(',').next());
+    keys.extend(faults.filter_map(|key| key.strip_prefix("fault.")).map(|key| format!("group.remedy.{key}")));
+    for reason in ["id_missing", "id_formula", "id_rounded", "number", "day", "cell_error", "no_principal_px"] {
+        keys.extend([format!("group.refused.{reason}"), format!("group.remedy.{reason}")]);
+    }
+    for (place, call) in [("fatal", "Failure::new(\""), ("", ".say(\"")] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/group");
+        for entry in fs::read_dir(folder).unwrap() {
+            let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let found = source.split(call).skip(1).filter_map(|rest| rest.split('"').next().map(str::to_owned));
+            keys.extend(
+                found.map(|key| if place.is_empty() { format!("group.{key}") } else { format!("group.{place}.{key}") }),
+            );
+        }
+    }
+    assert!(keys.len() > 60, "{}", keys.len());
+    let missing: Vec<&String> = keys.iter().filter(|key| is_missing(key)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
