@@ -33,6 +33,22 @@ pub fn shipped(path: &str) -> Option<Cow<'static, [u8]>> {
     Shipped::get(path).map(|file| file.data)
 }
 
+/// The paths of the shipped files below a folder.
+pub fn shipped_paths(folder: &str) -> impl Iterator<Item = String> + use<'_> {
+    Shipped::iter().map(Cow::into_owned).filter(move |path| path.starts_with(folder))
+}
+
+/// A shipped definition as text.
+///
+/// # Errors
+/// It is not there or no text.
+pub fn shipped_file(path: &str) -> Result<File, Fault> {
+    let fault = |message: &str| Fault { path: path.into(), line: 0, column: 0, message: message.into() };
+    let bytes = shipped(path).ok_or_else(|| fault("the file is missing"))?;
+    let text = String::from_utf8(bytes.into_owned()).map_err(|_| fault("the file is not UTF-8"))?;
+    Ok(File { path: path.into(), text })
+}
+
 /// The shipped files, with those of `overlay` in their place where they have the same path.
 ///
 /// # Errors
@@ -106,6 +122,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let rules = calendars
         .as_ref()
         .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
+    let names = one(crate::group::NAMES_PATH).and_then(crate::group::Names::load).map_err(|f| faults.push(f)).ok();
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
@@ -150,6 +167,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     }
     if let Some(schemes) = &schemes {
         cited.extend(schemes.sources().map(owned));
+    }
+    if let Some(names) = &names {
+        cited.push((crate::group::NAMES_PATH.into(), names.provenance.source.clone()));
     }
     for (at, key) in cited {
         if !sources.contains(key.as_str()) {

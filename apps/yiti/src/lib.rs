@@ -4,12 +4,14 @@
 //! - [`site`]: store, platform, pages, DICOM, timers.
 //! - [`home`]: the first page of every role, and messages.
 //! - [`import`]: the command that takes in front pages.
+//! - [`group`]: the command that groups tables.
 //! - [`demo`]: the synthetic county.
 //!
 //! Leaves out: rules. Nothing is decided here.
 
 pub mod definitions;
 pub mod demo;
+pub mod group;
 pub mod home;
 pub mod import;
 pub mod site;

@@ -1,4 +1,4 @@
-//! The one binary: `yiti serve`, `yiti demo`, `yiti import`, `yiti journal verify`, `yiti check`.
+//! The one binary: `yiti serve`, `yiti demo`, `yiti import`, `yiti group`, `yiti journal verify`, `yiti check`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use yiti::demo::readings::Filled;
 use yiti::site::{self, Options};
-use yiti::{definitions, demo, import};
+use yiti::{definitions, demo, group, import};
 use yiti_store::Store;
 
 /// One body: the platform a hospital group runs on.
@@ -46,6 +46,8 @@ enum Command {
         #[command(subcommand)]
         what: import::What,
     },
+    /// Groups a table of inpatient stays by a DRG scheme.
+    Group(Box<group::Arguments>),
     /// Works on the journal.
     Journal {
         #[command(subcommand)]
@@ -129,6 +131,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return demonstrate(&at.options(), keep, demo::Size { residents, readings }, fill_only).await;
         }
         Command::Import { what } => return import::run(what).await,
+        Command::Group(arguments) => return grouped(*arguments).await,
         Command::Journal { command: JournalCommand::Verify(data) } => return verify(&data).await,
         Command::Check { data } => {
             let overlay = data.map(|folder| folder.join("definitions"));
@@ -198,6 +201,18 @@ async fn demonstrate(options: &Options, keep: bool, size: demo::Size, fill_only:
     })
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Groups on a thread of its own, so that an interruption can end it with nothing half-done left.
+async fn grouped(arguments: group::Arguments) -> anyhow::Result<ExitCode> {
+    let mut work = tokio::task::spawn_blocking(move || group::run(arguments));
+    tokio::select! {
+        code = &mut work => Ok(code?),
+        _ = tokio::signal::ctrl_c() => {
+            group::stop();
+            Ok(work.await?)
+        }
+    }
 }
 
 async fn verify(data: &Data) -> anyhow::Result<ExitCode> {

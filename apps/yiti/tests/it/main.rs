@@ -4,6 +4,7 @@
 
 mod access;
 mod definitions;
+mod group;
 mod layers;
 mod pages;
 mod statements;

@@ -87,7 +87,7 @@ fn a_workbook_tells_numbers_and_days_from_text() {
     worksheet.write(3, 1, "I21.001|J96.000").unwrap();
     worksheet.write(3, 2, -3).unwrap();
     worksheet.write(3, 3, 36.0601).unwrap();
-    worksheet.write_with_format(3, 4, &ExcelDateTime::from_ymd(2026, 12, 10).unwrap(), &day).unwrap();
+    worksheet.write_with_format(3, 4, ExcelDateTime::from_ymd(2026, 12, 10).unwrap(), &day).unwrap();
     worksheet.write(3, 5, true).unwrap();
     worksheet.write(4, 1, "急性 <&> 心肌梗死").unwrap();
     let bytes = workbook.save_to_buffer().unwrap();

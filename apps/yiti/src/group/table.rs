@@ -1,0 +1,286 @@
+//! Groups a whole table: answers into one file, refusals and repairs into another.
+
+use std::path::Path;
+
+use chs_drg::{Complication, Outcome, Scheme, Ungrouped, Weighed};
+use sheet::{Batch, Sheet};
+
+use super::columns::{Field, Found, Names, is_hqms};
+use super::failure::Failure;
+use super::output::{Pending, cell, cell_for_people, errors_path, is_same, remove};
+use super::pipeline;
+use super::progress::Line;
+use super::repair::Repairer;
+use super::stay::{Note, Reason, Severity, Stay, Taker, Tongue};
+
+/// What became of the rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    /// All rows that are not blank.
+    pub(crate) rows: u64,
+    /// With a DRG, or the ADRG where the scheme answers that.
+    pub(crate) grouped: u64,
+    /// With a QY code.
+    pub(crate) ambiguous: u64,
+    /// With 0000.
+    pub(crate) ungrouped: u64,
+    /// Not grouped.
+    pub(crate) refused: u64,
+    /// Grouped with something put right.
+    pub(crate) repaired: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.rows += other.rows;
+        self.grouped += other.grouped;
+        self.ambiguous += other.ambiguous;
+        self.ungrouped += other.ungrouped;
+        self.refused += other.refused;
+        self.repaired += other.repaired;
+    }
+}
+
+/// The word of an outcome in the column `status`.
+#[must_use]
+pub(crate) fn status(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Drg { .. } => "grouped",
+        Outcome::AdrgOnly { .. } => "adrg",
+        Outcome::Ambiguous { .. } => "ambiguous",
+        Outcome::Ungrouped(Ungrouped::PrincipalRefused) => "principal_refused",
+        Outcome::Ungrouped(Ungrouped::NoMdc) => "no_mdc",
+        Outcome::Ungrouped(Ungrouped::NoStep) => "no_step",
+        Outcome::Ungrouped(Ungrouped::Faulty) => "refused",
+    }
+}
+
+/// Header of the answers.
+pub(crate) const HEADER: &str = "id,mdc,adrg,drg,cc,mcc,status";
+const ERRORS_HEADER: &str = "\u{feff}row,id,severity,field,value,reason,remedy\n";
+
+/// Finds the columns of a table.
+///
+/// # Errors
+/// A column that must be there is not.
+pub(crate) fn find(table: &Sheet, names: &Names) -> Result<Found, Failure> {
+    let found = names.find(table.columns());
+    for field in [Field::Id, Field::Dx] {
+        if found.column(field).is_none() {
+            if is_hqms(table.columns()) {
+                return Err(Failure::new("hqms", [("file", table.name().to_owned())]));
+            }
+            let columns: Vec<&str> = table.columns().iter().take(40).map(String::as_str).collect();
+            let facts = [
+                ("file", table.name().to_owned()),
+                ("field", field.name().to_owned()),
+                ("names", names.of(field).join(", ")),
+                ("columns", columns.join(", ")),
+            ];
+            return Err(Failure::new("column_required", facts));
+        }
+    }
+    Ok(found)
+}
+
+/// Answers and notes of one batch.
+struct Part {
+    answers: Vec<u8>,
+    errors: Vec<u8>,
+    counts: Counts,
+}
+
+/// Groups `input` into `output`.
+///
+/// # Errors
+/// The table is refused as a whole, or a file cannot be written; `output` is then as it was before.
+pub(crate) fn group(
+    scheme: &Scheme,
+    names: &Names,
+    input: &Path,
+    output: &Path,
+    unchecked: bool,
+    tongue: &Tongue,
+) -> Result<Counts, Failure> {
+    let errors = errors_path(output);
+    if is_same(input, output) || is_same(input, &errors) {
+        return Err(Failure::new("same_file", [("file", input.display().to_string())]));
+    }
+    let mut pending_errors = Pending::create(&errors)?;
+    let mut has_errors = false;
+    let result = group_into(scheme, names, input, output, unchecked, tongue, |bytes| {
+        if !bytes.is_empty() && !has_errors {
+            pending_errors.write(ERRORS_HEADER.as_bytes())?;
+            has_errors = true;
+        }
+        pending_errors.write(bytes)
+    });
+    match &result {
+        Err(Failure::Table(fault)) => {
+            // A table that breaks off leaves no answers, but what is wrong with it stands in the error file.
+            let note = Note {
+                severity: Severity::Failed,
+                field: None,
+                value: fault.column.clone().unwrap_or_default(),
+                reason: Reason::Row((**fault).clone()),
+            };
+            let mut line = Vec::new();
+            write_note(&mut line, fault.row, "", &note, tongue);
+            if !has_errors {
+                pending_errors.write(ERRORS_HEADER.as_bytes())?;
+            }
+            pending_errors.write(&line)?;
+            pending_errors.complete()?;
+        }
+        Err(_) => {}
+        Ok(_) if has_errors => pending_errors.complete()?,
+        Ok(_) => remove(&errors)?,
+    }
+    let (answers, counts) = result?;
+    answers.complete()?;
+    Ok(counts)
+}
+
+fn group_into(
+    scheme: &Scheme,
+    names: &Names,
+    input: &Path,
+    output: &Path,
+    unchecked: bool,
+    tongue: &Tongue,
+    mut write_errors: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(Pending, Counts), Failure> {
+    let mut table = Sheet::open(input)?;
+    let found = find(&table, names)?;
+    let mut answers = Pending::create(output)?;
+    answers.write(format!("{HEADER}\n").as_bytes())?;
+    write_errors(&missing_columns(found, names, tongue))?;
+    let taker = Taker { scheme, found, names, repairer: Repairer::new(scheme), unchecked };
+    let mut counts = Counts::default();
+    let mut line = Line::new(tongue);
+    let result = pipeline::run(
+        &mut table,
+        pipeline::workers(),
+        |batch| group_batch(&taker, batch, tongue),
+        |part: Part, progress| {
+            answers.write(&part.answers)?;
+            write_errors(&part.errors)?;
+            counts.add(part.counts);
+            line.tell(counts.rows, progress);
+            Ok(())
+        },
+    );
+    line.end();
+    result?;
+    Ok((answers, counts))
+}
+
+/// Columns that rules ask for and the table lacks.
+fn missing_columns(found: Found, names: &Names, tongue: &Tongue) -> Vec<u8> {
+    let mut out = Vec::new();
+    for field in [Field::Sex, Field::Age] {
+        if found.column(field).is_none() && (field == Field::Sex || found.column(Field::AgeDays).is_none()) {
+            let facts = [("field", field.name()), ("names", &*names.of(field).get(1..).unwrap_or(&[]).join(", "))];
+            out.extend_from_slice(b",,note,");
+            out.extend_from_slice(field.name().as_bytes());
+            out.extend_from_slice(b",,");
+            cell(&mut out, &tongue.say("note.column_missing", &facts));
+            out.push(b',');
+            cell(&mut out, &tongue.say("note.column_missing_remedy", &[]));
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+fn group_batch(taker: &Taker<'_>, batch: &Batch, tongue: &Tongue) -> Part {
+    let mut part = Part { answers: Vec::new(), errors: Vec::new(), counts: Counts::default() };
+    part.answers.reserve(batch.bytes() / 2);
+    let mut weighed = Vec::new();
+    let mut rows = batch.rows();
+    while let Some(row) = rows.next() {
+        part.counts.rows += 1;
+        match row {
+            Ok(row) => {
+                let stay = taker.take(&row);
+                for note in &stay.notes {
+                    write_note(&mut part.errors, Some(row.number()), stay.id, note, tongue);
+                }
+                answer(taker.scheme, &stay, &mut weighed, &mut part);
+            }
+            Err(fault) => {
+                let number = fault.row;
+                let value = fault.column.clone().unwrap_or_default();
+                let note = Note { severity: Severity::Refused, field: None, value, reason: Reason::Row(fault) };
+                write_note(&mut part.errors, number, "", &note, tongue);
+                part.answers.extend_from_slice(b",,,,,,refused\n");
+                part.counts.refused += 1;
+            }
+        }
+    }
+    part
+}
+
+fn answer(scheme: &Scheme, stay: &Stay<'_>, weighed: &mut Vec<Weighed>, part: &mut Part) {
+    let out = &mut part.answers;
+    if stay.is_refused() {
+        cell_for_people(out, stay.id);
+        out.extend_from_slice(b",,,,,,refused\n");
+        part.counts.refused += 1;
+        return;
+    }
+    if !stay.notes.is_empty() && stay.notes.iter().any(|note| note.severity == Severity::Repaired) {
+        part.counts.repaired += 1;
+    }
+    let record = stay.whole();
+    let grouped = scheme.group(&record);
+    match grouped.outcome {
+        Outcome::Drg { .. } | Outcome::AdrgOnly { .. } => part.counts.grouped += 1,
+        Outcome::Ambiguous { .. } => part.counts.ambiguous += 1,
+        Outcome::Ungrouped(_) => part.counts.ungrouped += 1,
+    }
+    cell(out, stay.id);
+    for text in [grouped.mdc, grouped.adrg, grouped.drg] {
+        out.push(b',');
+        out.extend_from_slice(text.as_bytes());
+    }
+    weighed.clear();
+    if grouped.complication != Complication::None {
+        scheme.weigh(&record, weighed);
+    }
+    for level in [Complication::Cc, Complication::Mcc] {
+        out.push(b',');
+        let mut is_first = true;
+        for own in weighed.iter().filter(|own| own.level == level && own.excluded_by_table.is_none()) {
+            if !is_first {
+                out.push(b'|');
+            }
+            is_first = false;
+            let code = record.dx.get(usize::from(own.position)).copied().unwrap_or("");
+            out.extend_from_slice(code.as_bytes());
+        }
+    }
+    out.push(b',');
+    out.extend_from_slice(status(grouped.outcome).as_bytes());
+    out.push(b'\n');
+}
+
+/// Appends a line of the error file.
+fn write_note(out: &mut Vec<u8>, row: Option<u64>, id: &str, note: &Note, tongue: &Tongue) {
+    if let Some(row) = row {
+        out.extend_from_slice(row.to_string().as_bytes());
+    }
+    out.push(b',');
+    cell_for_people(out, id);
+    out.push(b',');
+    out.extend_from_slice(note.severity.word().as_bytes());
+    out.push(b',');
+    out.extend_from_slice(note.field.map_or("", Field::name).as_bytes());
+    out.push(b',');
+    cell_for_people(out, &note.value);
+    out.push(b',');
+    cell(out, &tongue.reason(note));
+    out.push(b',');
+    cell(out, &tongue.remedy(note));
+    out.push(b'\n');
+}
