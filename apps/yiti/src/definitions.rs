@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: nothing starts while a definition has a fault; every fault is reported at once, with file, line and column.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -74,6 +75,16 @@ fn gather(root: &Path, folder: &Path, texts: &mut BTreeMap<String, Vec<u8>>, fau
     }
 }
 
+/// The bytes of one definition file: that of `overlay` where there is one, else the shipped one.
+#[must_use]
+pub fn bytes(overlay: Option<&Path>, path: &str) -> Option<Cow<'static, [u8]>> {
+    let own = overlay.map(|folder| folder.join(path)).filter(|own| own.is_file());
+    match own {
+        Some(own) => std::fs::read(own).ok().map(Cow::Owned),
+        None => Shipped::get(path).map(|file| file.data),
+    }
+}
+
 /// Reads and checks all definitions.
 ///
 /// # Errors
@@ -100,6 +111,8 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
         .as_ref()
         .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
+    let tables = [below("drg/"), below("payment/"), below("frontpage/")].concat();
+    let drg = yiti_drg::Definitions::load(&tables, &|path| bytes(overlay, path)).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     let sources: BTreeSet<&str> = files
@@ -120,6 +133,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(diagnostics) = &diagnostics {
         cited.extend(diagnostics.sources.iter().cloned());
     }
+    if let Some(drg) = &drg {
+        cited.extend(drg.sources.iter().cloned());
+    }
     if let Some(limits) = &limits {
         cited.push(("security.toml".into(), limits.provenance.source.clone()));
     }
@@ -128,9 +144,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics, measures) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures)) if faults.is_empty() => {
-            let kit = Kit::default().with(rules).with(diagnostics).with(measures);
+    match (roles, limits, rules, diagnostics, measures, drg) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(drg)) if faults.is_empty() => {
+            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(drg);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

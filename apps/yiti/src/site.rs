@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[&[Migration]] = &[
     yiti_flow::MIGRATIONS,
     yiti_measure::MIGRATIONS,
     yiti_diagnostics::MIGRATIONS,
+    yiti_drg::MIGRATIONS,
 ];
 
 /// How often the timers look for what has become due.
