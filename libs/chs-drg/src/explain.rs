@@ -264,6 +264,15 @@ impl Scheme {
         out.answer = Answer { outcome, complication: facts.complication() };
     }
 
+    /// Every secondary diagnosis on the list of complications, as `explain` has it, without the rest. `out` is cleared.
+    pub fn weigh(&self, record: &Record<'_>, out: &mut Vec<Weighed>) {
+        out.clear();
+        let principal = record.dx.first().map_or(UNKNOWN_DX, |code| self.dx_info(code));
+        for (position, code) in record.dx.iter().enumerate().skip(1) {
+            weigh(out, narrow(position), self.dx_info(code), principal);
+        }
+    }
+
     /// A question of some rule, by its number in `Evidence`.
     pub fn question(&self, question: u32) -> Option<&Atom> {
         self.compiled.atoms.get(question as usize)

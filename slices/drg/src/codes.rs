@@ -197,6 +197,44 @@ impl Codes {
         table.rows.iter().map(|row| table.code(row)).filter(move |code| code.name.contains(&text))
     }
 
+    /// The one code that is meant by a code written otherwise: in lower case, without its dot, or without the places
+    /// that a category is filled up with (`I21.9` for `I21.900`, `36.1` for `36.1000` or `36.1x00`). `None` when no code
+    /// is meant, or more than one.
+    #[must_use]
+    pub fn mended(&self, system: System, code: &str) -> Option<String> {
+        let code = code.trim();
+        if code.len() > 40 || !code.is_ascii() {
+            return None;
+        }
+        let upper = code.to_ascii_uppercase().replace('X', "x");
+        let before = match system {
+            System::Diagnosis => 3,
+            System::Procedure => 2,
+        };
+        let dotted = match (upper.contains('.'), upper.split_at_checked(before)) {
+            (false, Some((category, rest))) if !rest.is_empty() => format!("{category}.{rest}"),
+            _ => upper.clone(),
+        };
+        let filled: &[&str] = match (system, dotted.split_once('.').map_or(0, |(_, rest)| rest.len())) {
+            (System::Diagnosis, 0) => &[".x00", ".900"],
+            (System::Diagnosis, 1) => &["00"],
+            (System::Procedure, 1) => &["000", "x00"],
+            (System::Procedure, 2) => &["00"],
+            (System::Procedure, 3) => &["0"],
+            _ => &[],
+        };
+        let spelled = [upper.clone(), dotted.clone()].into_iter().find(|text| self.get(system, text).is_some());
+        if spelled.is_some() {
+            return spelled;
+        }
+        let mut meant =
+            filled.iter().map(|end| format!("{dotted}{end}")).filter(|text| self.get(system, text).is_some());
+        match (meant.next(), meant.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
+
     /// The code of the insurance edition for one of `edition`. A code of the other edition is recognised when `edition`
     /// does not have it.
     #[must_use]
@@ -314,6 +352,22 @@ pub(crate) mod tests {
         assert_eq!(go(Edition::Insurance, "A49.100"), Crossed::Same);
         // A clinical code in a list of the insurance edition is recognised.
         assert_eq!(go(Edition::Insurance, "A01.000x002"), Crossed::To("A01.003"));
+    }
+
+    #[test]
+    fn a_code_written_otherwise_is_recognised_when_only_one_is_meant() {
+        let packed = packed();
+        let codes = packed.get();
+        let dx = |code| codes.mended(System::Diagnosis, code);
+        let px = |code| codes.mended(System::Procedure, code);
+        assert_eq!(dx("i21.001").as_deref(), Some("I21.001"));
+        assert_eq!(dx("I21001").as_deref(), Some("I21.001"));
+        assert_eq!(dx("a00.000X001").as_deref(), Some("A00.000x001"));
+        assert_eq!(dx("I21.9").as_deref(), Some("I21.900"));
+        assert_eq!(px("360601").as_deref(), Some("36.0601"));
+        assert_eq!(dx("I"), None);
+        assert_eq!(dx("ZZZ.999"), None);
+        assert_eq!(dx("霍乱"), None);
     }
 
     #[test]

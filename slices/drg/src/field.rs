@@ -286,6 +286,20 @@ impl Field {
         })
     }
 
+    /// The place in its list, 0 is the first; `None` when the field is in no list.
+    #[must_use]
+    pub const fn place(&self) -> Option<usize> {
+        match self {
+            Self::BirthWeight(at)
+            | Self::Diagnosis(at, _)
+            | Self::ChineseDiagnosis(at, _)
+            | Self::Procedure(at, _)
+            | Self::Pathology(at, _)
+            | Self::Care(at, _) => Some(*at),
+            _ => None,
+        }
+    }
+
     /// The same field `by` places further on, for the repetitions of a column.
     #[must_use]
     pub fn further(&self, by: usize) -> Self {

@@ -10,11 +10,14 @@ fn replays(file: &str, versions: &[&str], profile: Profile, each: usize) {
     for version in versions {
         let scheme = Scheme::build(&TABLES, version, profile).unwrap();
         let mut explained = Explained::default();
+        let mut weighed = Vec::new();
         for case in cases.cases.iter().step_by(each) {
             case.with(|record| {
                 scheme.explain_into(record, &mut explained);
                 assert_eq!(explained.answer, scheme.answer(record), "{version} {}", case.id);
                 assert_eq!(explained.answer, scheme.answer_plainly(record), "{version} {}", case.id);
+                scheme.weigh(record, &mut weighed);
+                assert_eq!(explained.weighed, weighed, "{version} {}", case.id);
                 assert_eq!(scheme.replay(record, &explained), Ok(explained.answer), "{version} {}", case.id);
             });
         }
