@@ -36,6 +36,6 @@ pub use rules::{
     Band, Base, BelowZero, Cap, Evidence, Exclusion, Formula, Fund, PayBy, Provenance, Review, Rounding, Rules,
     SingleReview, Sourced, Special, Tier,
 };
-pub use settlement::{By, ClearingTerms, Key, Line, Run, SettledCase, Sums, Terms};
+pub use settlement::{By, ClearingTerms, Key, Line, Run, SettledCase, Sums, Terms, year_of};
 pub use tables::Tables;
 pub use words::Words;

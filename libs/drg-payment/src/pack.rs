@@ -352,6 +352,26 @@ impl Pack {
         &self.head.provenance
     }
 
+    /// The keys of every source that answers for a part of the pack.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let rules = &self.rules;
+        let all = [
+            &self.head.provenance,
+            &rules.bands.provenance,
+            &rules.exclusions.provenance,
+            &rules.specials.provenance,
+            &rules.base.provenance,
+            &rules.unstable.provenance,
+            &rules.by_item.provenance,
+            &rules.uncovered.provenance,
+            &rules.single_review.provenance,
+            &rules.cap.provenance,
+            &rules.fund.provenance,
+            &rules.rounding.provenance,
+        ];
+        all.into_iter().map(|provenance| provenance.source.as_str())
+    }
+
     /// The groups by code.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.values()

@@ -144,3 +144,18 @@ fn the_shipped_terms_are_read_and_marked_as_defaults() {
     assert!(read(&text.replace("\"0.95\"", "\"1.05\"")).unwrap_err().what.contains("month.prepaid_share"));
     assert!(read(&text.replace("reserve_share", "reserves")).unwrap_err().line > 10);
 }
+
+#[test]
+fn every_source_that_a_pack_cites_is_there() {
+    let sources = crate::shipped::folder().join("../sources");
+    for id in PACKS {
+        for source in pack(id).sources() {
+            assert!(sources.join(format!("{source}.toml")).is_file(), "{id} cites {source}");
+        }
+    }
+    let terms = text("settlement.toml");
+    let terms = Terms::read(drg_payment::File { name: "settlement.toml", text: &terms }).unwrap();
+    for source in [&terms.prepaid_share.provenance.source, &terms.clearing.provenance.source] {
+        assert!(sources.join(format!("{source}.toml")).is_file(), "{source}");
+    }
+}

@@ -135,7 +135,7 @@ fn tiers_may_depend_on_the_weight() {
 #[test]
 fn points_need_a_point_value() {
     let pack = pack("yinchuan_2023");
-    let mut stay = Case { level: "3b", ..case("AH11", 70_000_00) };
+    let mut stay = Case { level: "3b", ..case("AH11", 7_000_000) };
     assert!(matches!(pack.price(&stay), Err(Refused::NoRate { .. })));
     let rate =
         |yuan: &str| Rate { level: None, insurance: None, kind: None, yuan: yuan.parse().unwrap(), derived: false };
@@ -143,13 +143,13 @@ fn points_need_a_point_value() {
     assert_ne!(valued.hash(), pack.hash());
     assert_ne!(valued.hash(), pack.with_rate(rate("0.8")).unwrap().hash());
     assert!(pack.with_rate(rate("0")).is_err());
-    stay.cost = Fen(70_000_00);
+    stay.cost = Fen(7_000_000);
     let priced = valued.price(&stay).unwrap();
     // 77361.96 × 0.90752 = 70207.5259392 points, × 0.9 = 63186.77334528 yuan
-    assert_eq!((priced.pay, priced.points_e6), (Fen(63_186_77), 70_207_525_939));
-    stay.cost = Fen(1_000_00);
+    assert_eq!((priced.pay, priced.points_e6), (Fen(6_318_677), 70_207_525_939));
+    stay.cost = Fen(100_000);
     let low = valued.price(&stay).unwrap();
-    assert_eq!((low.pay, low.points_e6), (Fen(1_000_00), 1_111_111_111));
+    assert_eq!((low.pay, low.points_e6), (Fen(100_000), 1_111_111_111));
 }
 
 #[test]

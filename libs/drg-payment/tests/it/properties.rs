@@ -167,7 +167,9 @@ proptest! {
         let pack = PACKS.with(|packs| packs.iter().find(|pack| pack.id() == id).unwrap().clone());
         let flags = Flags { day_case: flags[0], review_granted: flags[1], per_diem: flags[2] };
         let case = Case { level: &level, stay_days, cost: Fen(amounts.0), patient: Fen(amounts.1), flags, ..case(&drg, 0) };
-        if let Ok(priced) = pack.price(&case) {
+        let worth = pack.worth(&case);
+        prop_assert_eq!(&worth, &pack.price(&case).map(|priced| drg_payment::Priced { steps: Vec::new(), ..priced }));
+        if let Ok(priced) = worth {
             prop_assert!(priced.pay >= Fen(0));
             prop_assert_eq!(priced.pay.minus(case.patient).unwrap(), priced.fund);
             prop_assert_eq!(priced.pay.minus(case.cost).unwrap(), priced.gain);

@@ -2,6 +2,7 @@
 
 use drg_payment::{
     By, Case, Delta, Difference, Exact, Fen, File, Flags, Insurance, Key, Run, SettledCase, SettlementFault, Sums,
+    year_of,
 };
 
 use crate::shipped::{case, pack};
@@ -132,4 +133,27 @@ fn what_cannot_be_settled_is_refused_with_the_case() {
     let share = Run::settle("2023-03".parse().unwrap(), "1.01".parse().unwrap(), cases());
     assert!(matches!(share, Err(SettlementFault::Share { field: "prepaid_share", .. })));
     assert_eq!(run(Vec::new()).totals(By::default()).unwrap().get(&Key::default()), None::<&Sums>);
+}
+
+#[test]
+fn a_year_is_the_newest_run_of_each_month() {
+    let (march, april) = (run(cases()), Run::settle("2023-04".parse().unwrap(), share(), cases()).unwrap());
+    let years = year_of([&march, &april], Insurance::Employee).unwrap();
+    let sums: Vec<_> =
+        years.iter().map(|year| (year.institution.as_str(), year.sums.cases, year.sums.fund.0)).collect();
+    // AE19 at 200,000 yuan is worth its standard; the review is worth its cost.
+    assert_eq!(sums, [("hospital-a", 2, 2 * 618_655), ("hospital-b", 4, 2 * (26_258_949 + 1_234_567))]);
+    assert!(matches!(year_of([&march, &march], Insurance::Employee), Err(SettlementFault::MonthTwice { .. })));
+    let other = Run::settle("2024-03".parse().unwrap(), share(), cases()).unwrap();
+    assert!(matches!(year_of([&march, &other], Insurance::Employee), Err(SettlementFault::OtherYear { .. })));
+}
+
+#[test]
+fn too_many_single_reviews_are_told_by_institution() {
+    let over = |share: &str| {
+        let over = run(cases()).reviews_over(share.parse().unwrap()).unwrap();
+        over.into_iter().map(|(institution, _)| institution).collect::<Vec<_>>()
+    };
+    assert_eq!(over("0.05"), ["hospital-b"]);
+    assert_eq!(over("0.5"), Vec::<String>::new());
 }
