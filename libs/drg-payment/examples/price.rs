@@ -1,5 +1,5 @@
-//! Prices one stay and tells how: `price <folder of packs> <pack> <drg> <level> <employee|resident> <cost> <days> [en|zh-CN]`.
-//! The cost is in yuan. Try `price definitions/payment changzhou_2022 ES25 3 employee 9100.50 8`.
+//! Prices one stay and tells how: `price <folder of packs> <pack> <drg> <level> <employee|resident> <cost> <days>
+//! [en|zh-CN]`. The cost is in yuan. Try `price definitions/payment changzhou_2022 ES25 3 employee 9100.50 8`.
 
 use drg_payment::{Case, Fen, File, Flags, Pack, Words};
 

@@ -80,7 +80,7 @@ pub enum Refused {
         drg: String,
     },
     /// The published table gives no rate (in the point method: no point value).
-    #[error("`rate`: pack `{pack}` has none for level `{level}`, `{}`; add a [[rate]] or use `with_rate`", .insurance.key())]
+    #[error("`rate`: pack `{pack}` has none for level `{level}`, `{}`; add one or use `with_rate`", .insurance.key())]
     NoRate {
         /// The pack's id.
         pack: String,

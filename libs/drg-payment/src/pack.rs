@@ -1,7 +1,8 @@
 //! A pack: the payment rules of one region for some insurances and days, with its table of groups.
 //!
-//! Two files make a pack: a head (TOML) and its groups (CSV); what the head does not say about the rules around the price
-//! comes from a file of defaults. All three are bounded and checked as a whole, and the hash of a pack covers all three.
+//! Two files make a pack: a head (TOML) and its groups (CSV); what the head does not say about the rules around the
+//! price comes from a file of defaults. All three are bounded and checked as a whole, and the hash of a pack covers all
+//! three.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -255,8 +256,8 @@ impl Pack {
         Ok(Pack { head: read, rules, groups: table, hash })
     }
 
-    /// The same pack with this rate in place of the one for the same level, insurance and kind: what if the rate were so,
-    /// or the point value of a month. The pack has another hash.
+    /// The same pack with this rate in place of the one for the same level, insurance and kind: what if the rate were
+    /// so, or the point value of a month. The pack has another hash.
     ///
     /// # Errors
     /// [`FileFault`] when the rate is not above zero or names a level that the pack does not have.

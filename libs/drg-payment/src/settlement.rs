@@ -1,7 +1,7 @@
 //! A month's settlement: what each case is worth, what the fund pays now and what it keeps until the year is cleared.
 //!
-//! A run is a pure function of terms and cases, whatever their order; it can be frozen (`frozen`), compared with a later
-//! run and re-run as a delta (`difference`).
+//! A run is a pure function of terms and cases, whatever their order; it can be frozen (`frozen`), compared with a
+//! later run and re-run as a delta (`difference`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -393,8 +393,8 @@ impl Run {
     }
 }
 
-/// The institutions' sums over the newest run of each month of a year, for the clearing. A re-run month stands once, as it
-/// is now: what its delta paid is in it.
+/// The institutions' sums over the newest run of each month of a year, for the clearing. A re-run month stands once, as
+/// it is now: what its delta paid is in it.
 ///
 /// # Errors
 /// [`SettlementFault`] when a month stands twice, the months are not of one year, or a sum does not fit.

@@ -1,8 +1,8 @@
 //! The public tables of weights and tariffs: reads them, checks them against a pack's head, and makes its groups.
 //!
-//! `weight.csv` has `table, version, drg, rw`; `tariff.csv` has `table, drg, item, value`, where drg `*` is a constant of the
-//! whole table. What each column of a tariff means is said in the head's `[origin]`; a cell that it does not explain is a
-//! fault, so that nothing of a table is lost unnoticed.
+//! `weight.csv` has `table, version, drg, rw`; `tariff.csv` has `table, drg, item, value`, where drg `*` is a constant
+//! of the whole table. What each column of a tariff means is said in the head's `[origin]`; a cell that it does not
+//! explain is a fault, so that nothing of a table is lost unnoticed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -138,8 +138,8 @@ impl Tables {
     /// The table of groups (CSV) that a head's `[origin]` asks for.
     ///
     /// # Errors
-    /// [`FileFault`] when the head has no origin, the tables have no such table, a constant differs from the head, or a cell
-    /// is not explained.
+    /// [`FileFault`] when the head has no origin, the tables have no such table, a constant differs from the head, or a
+    /// cell is not explained.
     pub fn groups(&self, head: File<'_>) -> Result<String, FileFault> {
         let read: Head = toml(head)?;
         check_head(&read, head)?;

@@ -1,5 +1,6 @@
 //! Sentences for people, made from steps and refusals and a table of words: CSV, one column a language. Nothing else in
-//! the crate speaks to people. Ids that a pack brings (tiers, exclusions) are shown as they are where the table lacks them.
+//! the crate speaks to people. Ids that a pack brings (tiers, exclusions) are shown as they are where the table lacks
+//! them.
 
 use std::collections::HashMap;
 

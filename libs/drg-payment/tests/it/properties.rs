@@ -48,7 +48,33 @@ const BYS: [By; 4] = [
     By { institution: true, insurance: true, drg: true },
 ];
 
+/// Fractions of moderate size.
+fn exact() -> impl Strategy<Value = Exact> {
+    (any::<i64>(), 1_i64..1 << 31).prop_map(|(above, over)| Exact::ratio(above.into(), over.into()).unwrap())
+}
+
 proptest! {
+    #[test]
+    fn exact_numbers_obey_the_rules_of_fractions(a in exact(), b in exact(), places in 0_u32..4) {
+        prop_assert_eq!(a.plus(b).unwrap().minus(b).unwrap(), a);
+        prop_assert_eq!(a.plus(b).unwrap(), b.plus(a).unwrap());
+        if let Ok(product) = a.times(b)
+            && !b.is_zero()
+        {
+            prop_assert_eq!(product.divided_by(b).unwrap(), a);
+        }
+        prop_assert_eq!(a < b, a.minus(b).unwrap().is_negative());
+        prop_assert_eq!(a == b, a.minus(b).unwrap().is_zero());
+        if let Ok(rounded) = a.rounded(places) {
+            // Twice the distance from the number is at most one unit of the last place.
+            let unit = 10_i128.pow(places);
+            let off = a.minus(Exact::ratio(rounded.into(), unit).unwrap()).unwrap().times(Exact::whole(2)).unwrap();
+            let bound = Exact::ratio(1, unit).unwrap();
+            prop_assert!(off <= bound && Exact::ZERO.minus(off).unwrap() <= bound);
+        }
+        prop_assert!(!a.to_string().is_empty());
+    }
+
     #[test]
     fn delta_is_new_less_old(old in cases(1 << 40), new in cases(1 << 40), share in share_e4()) {
         let (old, new) = (Run::settle(month(), share, old).unwrap(), Run::settle(month(), share, new).unwrap());
@@ -93,7 +119,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_frozen_run_is_refused(cases in cases(1 << 40), at in any::<prop::sample::Index>(), byte in 0x20_u8..0x7f) {
+    fn a_changed_frozen_run_is_refused(
+        cases in cases(1 << 40),
+        at in any::<prop::sample::Index>(),
+        byte in 0x20_u8..0x7f,
+    ) {
         let frozen = Run::settle(month(), Exact::ONE, cases).unwrap().frozen();
         let mut bytes = frozen.text.clone().into_bytes();
         let at = at.index(bytes.len());
@@ -166,7 +196,8 @@ proptest! {
     ) {
         let pack = PACKS.with(|packs| packs.iter().find(|pack| pack.id() == id).unwrap().clone());
         let flags = Flags { day_case: flags[0], review_granted: flags[1], per_diem: flags[2] };
-        let case = Case { level: &level, stay_days, cost: Fen(amounts.0), patient: Fen(amounts.1), flags, ..case(&drg, 0) };
+        let (cost, patient) = (Fen(amounts.0), Fen(amounts.1));
+        let case = Case { level: &level, stay_days, cost, patient, flags, ..case(&drg, 0) };
         let worth = pack.worth(&case);
         prop_assert_eq!(&worth, &pack.price(&case).map(|priced| drg_payment::Priced { steps: Vec::new(), ..priced }));
         if let Ok(priced) = worth {
@@ -187,7 +218,11 @@ proptest! {
     }
 
     #[test]
-    fn broken_files_are_refused_without_a_panic(which in 0..3_usize, at in any::<prop::sample::Index>(), junk in ".{0,8}") {
+    fn broken_files_are_refused_without_a_panic(
+        which in 0..3_usize,
+        at in any::<prop::sample::Index>(),
+        junk in ".{0,8}",
+    ) {
         let mut texts = [text("suzhou_2023.toml"), text("suzhou_2023.csv"), text("defaults.toml")];
         let mut cut = at.index(texts[which].len());
         while !texts[which].is_char_boundary(cut) {

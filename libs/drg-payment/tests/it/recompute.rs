@@ -95,7 +95,8 @@ fn the_prices_of_beijing_give_its_weights() {
     assert_eq!((agree, forward), (647, 0));
 }
 
-/// Yulin's mean costs are no prices, but they prove the weights of Guangxi: mean cost of the group over mean cost of all.
+/// Yulin's mean costs are no prices, but they prove the weights of Guangxi: mean cost of the group over mean cost of
+/// all.
 #[test]
 fn the_mean_costs_of_yulin_give_the_weights_of_guangxi() {
     let (tables, pack) = (tables(), pack("guangxi_2022"));
