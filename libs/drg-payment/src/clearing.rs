@@ -1,7 +1,7 @@
 //! A year's clearing: the budget is distributed over the institutions, and every fen of it is accounted for.
 //!
-//! Source: point value = (fund budget + patients' parts) / points; an institution gets points × value − patients' parts.
-//! Saving is kept and overspending shared by shares that are data.
+//! Source: point value = (fund budget + patients' parts) / points; an institution gets points × value − patients'
+//! parts. Saving is kept and overspending shared by shares that are data.
 
 use std::collections::BTreeSet;
 
@@ -45,12 +45,13 @@ pub struct Cleared {
     pub prepaid: Fen,
     /// What it still pays; below zero is paid back.
     pub due: Fen,
-    /// Rate method: what the institution saved (above zero) or overspent (below zero) against what was owed by its cases.
+    /// Rate method: what the institution saved (above zero) or overspent (below zero) against what was owed by its
+    /// cases.
     pub saved: Fen,
 }
 
-/// Distributes `total` in proportion to `weights`: each gets its exact part rounded down, and the fen that are left go one
-/// each to the largest remainders, equal ones in the order of the list. The parts sum to `total` exactly.
+/// Distributes `total` in proportion to `weights`: each gets its exact part rounded down, and the fen that are left go
+/// one each to the largest remainders, equal ones in the order of the list. The parts sum to `total` exactly.
 ///
 /// # Errors
 /// [`Overflow`] when `total` or a weight is below zero, all weights are zero, or a product does not fit.
@@ -135,8 +136,8 @@ pub fn clear_points(
     Ok(Clearing { budget, reserve, point_value: Some(point_value), rows, left: Fen(0) })
 }
 
-/// Clears a year by the rate method: what was owed by the cases, saving kept and overspending borne by the terms, and all
-/// of it within the budget. When the budget does not suffice, what is owed is reduced in proportion.
+/// Clears a year by the rate method: what was owed by the cases, saving kept and overspending borne by the terms, and
+/// all of it within the budget. When the budget does not suffice, what is owed is reduced in proportion.
 ///
 /// # Errors
 /// [`SettlementFault`] when an institution or the budget is not sound.

@@ -148,7 +148,8 @@ impl Delta {
         totals(lines.map(|line| (line.institution.as_str(), line.insurance, line.drg.as_str(), line.sums)), by)
     }
 
-    /// The sums of the older run with the delta added: those of the newer run. Accounts that come to nothing are left out.
+    /// The sums of the older run with the delta added: those of the newer run. Accounts that come to nothing are left
+    /// out.
     ///
     /// # Errors
     /// [`SettlementFault::OtherRun`] when the delta was made from another run.

@@ -80,7 +80,7 @@ pub enum Refused {
         drg: String,
     },
     /// The published table gives no rate (in the point method: no point value).
-    #[error("`rate`: pack `{pack}` has none for level `{level}`, `{}`; add a [[rate]] or use `with_rate`", .insurance.key())]
+    #[error("`rate`: pack `{pack}` has none for level `{level}`, `{}`; add one or use `with_rate`", .insurance.key())]
     NoRate {
         /// The pack's id.
         pack: String,
@@ -214,6 +214,20 @@ pub enum SettlementFault {
         before: String,
         /// The month of the newer run.
         after: String,
+    },
+    /// Runs of two years were cleared together.
+    #[error("`period`: {before} and {after} lie in different years; clear one year at a time")]
+    OtherYear {
+        /// A month of one year.
+        before: String,
+        /// A month of another.
+        after: String,
+    },
+    /// Two runs of one month were cleared together.
+    #[error("`period`: {month} stands twice; give the newest run of each month")]
+    MonthTwice {
+        /// The month.
+        month: String,
     },
     /// A delta was added to another run than the one it was made from.
     #[error("`from`: the delta belongs to run {from}, not to {run}")]

@@ -32,6 +32,13 @@ pub struct NoNumber {
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {
     while b != 0 {
+        // Division of 64 bits is many times quicker, and two steps bring most numbers there.
+        if let (Ok(mut a), Ok(mut b)) = (u64::try_from(a), u64::try_from(b)) {
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            return u128::from(a);
+        }
         (a, b) = (b, a % b);
     }
     a
@@ -95,12 +102,12 @@ impl Exact {
     /// # Errors
     /// [`Overflow`] when it does not fit.
     pub fn times(self, other: Exact) -> Result<Exact, Overflow> {
-        // Crosswise first, so that the product is as small as it can be.
+        // Crosswise first: the product is as small as it can be, and its parts share no factor.
         let left = Exact::ratio(self.above, other.over)?;
         let right = Exact::ratio(other.above, self.over)?;
         let product = || Some((left.above.checked_mul(right.above)?, left.over.checked_mul(right.over)?));
         let (above, over) = product().ok_or(Overflow { of: "product" })?;
-        Exact::ratio(above, over)
+        Ok(Exact { above, over })
     }
 
     /// The quotient.

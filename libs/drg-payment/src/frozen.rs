@@ -1,8 +1,8 @@
 //! A frozen run: one canonical text with the hash of its inputs, so that a settled month cannot change unnoticed.
 //!
-//! The text is UTF-8, one line an entry, tab between fields: a head (`format`, `period`, `prepaid_share`), one `pack` line
-//! a pack, one `line` line a case by id, and `end` with the number of cases and the hash of the inputs. The same run always
-//! gives the same text; a text that differs from what its own inputs give is refused.
+//! The text is UTF-8, one line an entry, tab between fields: a head (`format`, `period`, `prepaid_share`), one `pack`
+//! line a pack, one `line` line a case by id, and `end` with the number of cases and the hash of the inputs. The same
+//! run always gives the same text; a text that differs from what its own inputs give is refused.
 
 use std::fmt::Write;
 use std::str::FromStr;

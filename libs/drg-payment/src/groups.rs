@@ -1,6 +1,7 @@
 //! The groups of a pack: weight, kind, coefficients and prices, one row of CSV a group.
 //!
-//! Columns: `drg`, `weight`, `kind`, `marks`, `note`, then `coefficient.<level>`, `price.<level>.<employee|resident|*>`.
+//! Columns: `drg`, `weight`, `kind`, `marks`, `note`, then `coefficient.<level>`,
+//! `price.<level>.<employee|resident|*>`.
 
 use std::collections::BTreeMap;
 

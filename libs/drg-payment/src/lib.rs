@@ -13,8 +13,11 @@ mod hash;
 mod money;
 mod pack;
 mod price;
+mod recompute;
 mod rules;
 mod settlement;
+mod tables;
+mod words;
 
 pub use case::{Case, Flags, Insurance, NoInsurance};
 pub use clearing::{Cleared, Clearing, InstitutionYear, apportioned, clear_points, clear_rates};
@@ -28,8 +31,11 @@ pub use hash::{Hash, NoHash};
 pub use money::{Fen, NoAmount};
 pub use pack::{ANY_LEVEL, Book, BookFault, File, Level, Method, Names, Pack, Rate, Region};
 pub use price::{Basis, Fact, Priced, Standard, Step};
+pub use recompute::{Recomputed, Verdict};
 pub use rules::{
     Band, Base, BelowZero, Cap, Evidence, Exclusion, Formula, Fund, PayBy, Provenance, Review, Rounding, Rules,
     SingleReview, Sourced, Special, Tier,
 };
-pub use settlement::{By, ClearingTerms, Key, Line, Run, SettledCase, Sums, Terms};
+pub use settlement::{By, ClearingTerms, Key, Line, Run, SettledCase, Sums, Terms, year_of};
+pub use tables::Tables;
+pub use words::Words;

@@ -1,7 +1,8 @@
 //! A pack: the payment rules of one region for some insurances and days, with its table of groups.
 //!
-//! Two files make a pack: a head (TOML) and its groups (CSV); what the head does not say about the rules around the price
-//! comes from a file of defaults. All three are bounded and checked as a whole, and the hash of a pack covers all three.
+//! Two files make a pack: a head (TOML) and its groups (CSV); what the head does not say about the rules around the
+//! price comes from a file of defaults. All three are bounded and checked as a whole, and the hash of a pack covers all
+//! three.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -255,17 +256,23 @@ impl Pack {
         Ok(Pack { head: read, rules, groups: table, hash })
     }
 
-    /// The same pack with this rate in place of the one for the same level and insurance: what if the rate were so, or
-    /// the point value of a month. The pack has another hash.
-    #[must_use]
-    pub fn with_rate(&self, rate: Rate) -> Pack {
+    /// The same pack with this rate in place of the one for the same level, insurance and kind: what if the rate were
+    /// so, or the point value of a month. The pack has another hash.
+    ///
+    /// # Errors
+    /// [`FileFault`] when the rate is not above zero or names a level that the pack does not have.
+    pub fn with_rate(&self, rate: Rate) -> Result<Pack, FileFault> {
         let traits = |rate: &Rate| (rate.level.clone(), rate.insurance, rate.kind);
         let mut pack = self.clone();
-        let text = format!("{:?} {}", traits(&rate), rate.yuan);
-        pack.hash = Hash::of(&["drg-payment-rate 1", &self.hash.to_string(), &text]);
+        let (level, insurance, kind) = traits(&rate);
+        let (insurance, kind) = (insurance.map_or("", Insurance::key), kind.map_or("", Kind::key));
+        let parts = [self.hash.to_string(), level.unwrap_or_default(), rate.yuan.to_string()];
+        let [before, level, yuan] = parts.each_ref().map(String::as_str);
+        pack.hash = Hash::of(&["drg-payment-rate 1", before, level, insurance, kind, yuan]);
         pack.head.rate.retain(|other| traits(other) != traits(&rate));
         pack.head.rate.push(rate);
-        pack
+        check_head(&pack.head, File { name: "rate", text: "" })?;
+        Ok(pack)
     }
 
     /// Its id.
@@ -344,6 +351,26 @@ impl Pack {
     #[must_use]
     pub fn provenance(&self) -> &Provenance {
         &self.head.provenance
+    }
+
+    /// The keys of every source that answers for a part of the pack.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let rules = &self.rules;
+        let all = [
+            &self.head.provenance,
+            &rules.bands.provenance,
+            &rules.exclusions.provenance,
+            &rules.specials.provenance,
+            &rules.base.provenance,
+            &rules.unstable.provenance,
+            &rules.by_item.provenance,
+            &rules.uncovered.provenance,
+            &rules.single_review.provenance,
+            &rules.cap.provenance,
+            &rules.fund.provenance,
+            &rules.rounding.provenance,
+        ];
+        all.into_iter().map(|provenance| provenance.source.as_str())
     }
 
     /// The groups by code.

@@ -157,10 +157,21 @@ impl Pack {
     /// # Errors
     /// [`Refused`] with the field that is wrong and what to do.
     pub fn price(&self, case: &Case<'_>) -> Result<Priced, Refused> {
+        self.priced(case, Trail { pack: self, steps: Some(Vec::new()) })
+    }
+
+    /// The same price without its steps, for many cases at once.
+    ///
+    /// # Errors
+    /// As [`Pack::price`].
+    pub fn worth(&self, case: &Case<'_>) -> Result<Priced, Refused> {
+        self.priced(case, Trail { pack: self, steps: None })
+    }
+
+    fn priced(&self, case: &Case<'_>, mut trail: Trail<'_>) -> Result<Priced, Refused> {
         self.check(case)?;
         let standard = self.standard(case.drg, case.level, case.insurance);
         let (basis, by, source) = self.basis(case, standard.is_ok());
-        let mut trail = Trail { pack: self, steps: Vec::new() };
         trail.group(case);
         let (basis, exact, standard) = match by {
             PayBy::Cost { share } => {
@@ -198,7 +209,17 @@ impl Pack {
             _ => None,
         };
         let points_e6 = points.rounded(6)?;
-        Ok(Priced { pack: self.hash(), standard, ratio, basis, pay, fund, gain, points_e6, steps: trail.steps })
+        Ok(Priced {
+            pack: self.hash(),
+            standard,
+            ratio,
+            basis,
+            pay,
+            fund,
+            gain,
+            points_e6,
+            steps: trail.steps.unwrap_or_default(),
+        })
     }
 
     /// Points of a case that is paid by cost and whose group has no standard: the amount divided by the point value.
@@ -360,15 +381,21 @@ impl Pack {
 /// Collects the steps.
 struct Trail<'p> {
     pack: &'p Pack,
-    steps: Vec<Step>,
+    /// None when nobody asks how the price came to be.
+    steps: Option<Vec<Step>>,
 }
 
 impl Trail<'_> {
     fn push(&mut self, key: &'static str, source: &Provenance, facts: Vec<(&'static str, Fact)>) {
-        self.steps.push(Step { key, facts, provenance: source.clone() });
+        if let Some(steps) = &mut self.steps {
+            steps.push(Step { key, facts, provenance: source.clone() });
+        }
     }
 
     fn group(&mut self, case: &Case<'_>) {
+        if self.steps.is_none() {
+            return;
+        }
         let pack = self.pack;
         let kind = pack.group(case.drg).map_or(Kind::Ordinary, |group| group.kind);
         let facts = vec![
@@ -383,6 +410,9 @@ impl Trail<'_> {
     }
 
     fn standard(&mut self, case: &Case<'_>, standard: &Standard) {
+        if self.steps.is_none() {
+            return;
+        }
         let pack = self.pack;
         let mut facts = vec![("standard", Fact::Money(standard.amount))];
         if let (Some(weight), Some(rate), Some(coefficient)) = (standard.weight, standard.rate, standard.coefficient) {
@@ -408,6 +438,9 @@ impl Trail<'_> {
     }
 
     fn cost(&mut self, case: &Case<'_>, basis: &Basis, share: Exact, source: &Provenance) {
+        if self.steps.is_none() {
+            return;
+        }
         let key = match basis {
             Basis::Exclusion(_) => "step.exclusion",
             Basis::SingleReview => "step.single_review",
@@ -432,6 +465,9 @@ impl Trail<'_> {
         tier: &Tier,
         exact: Exact,
     ) -> Result<(), Overflow> {
+        if self.steps.is_none() {
+            return Ok(());
+        }
         let source = &self.pack.rules().bands.provenance;
         let facts = vec![
             ("cost", Fact::Money(case.cost)),
@@ -462,6 +498,9 @@ impl Trail<'_> {
     }
 
     fn capped(&mut self, exact: Exact, cap: Exact) -> Result<(), Overflow> {
+        if self.steps.is_none() {
+            return Ok(());
+        }
         let facts =
             vec![("amount", Fact::Money(self.pack.rounded(exact)?)), ("cap", Fact::Money(self.pack.rounded(cap)?))];
         self.push("step.cap", &self.pack.rules().cap.provenance, facts);
@@ -469,6 +508,9 @@ impl Trail<'_> {
     }
 
     fn result(&mut self, case: &Case<'_>, pay: Fen, fund: Fen, gain: Fen) {
+        if self.steps.is_none() {
+            return;
+        }
         let rules = self.pack.rules();
         let rounding = vec![("pay", Fact::Money(pay)), ("unit", Fact::Money(Fen(rules.rounding.rule.unit_fen.into())))];
         self.push("step.rounding", &rules.rounding.provenance, rounding);

@@ -1,11 +1,12 @@
 //! A month's settlement: what each case is worth, what the fund pays now and what it keeps until the year is cleared.
 //!
-//! A run is a pure function of terms and cases, whatever their order; it can be frozen (`frozen`), compared with a later
-//! run and re-run as a delta (`difference`).
+//! A run is a pure function of terms and cases, whatever their order; it can be frozen (`frozen`), compared with a
+//! later run and re-run as a delta (`difference`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Insurance};
+use crate::clearing::InstitutionYear;
 use crate::day::Month;
 use crate::error::{FileFault, Overflow, SettlementFault};
 use crate::exact::Exact;
@@ -375,4 +376,48 @@ impl Run {
         });
         totals(lines, by)
     }
+
+    /// The institutions with more single reviews than their share of cases allows.
+    ///
+    /// # Errors
+    /// [`Overflow`] when a sum does not fit.
+    pub fn reviews_over(&self, cases_share_max: Exact) -> Result<Vec<(String, Sums)>, Overflow> {
+        let mut over = Vec::new();
+        for (key, sums) in self.totals(By { institution: true, ..By::default() })? {
+            let share = Exact::ratio(i128::from(sums.reviews), i128::from(sums.cases))?;
+            if share > cases_share_max {
+                over.push((key.institution.unwrap_or_default(), sums));
+            }
+        }
+        Ok(over)
+    }
+}
+
+/// The institutions' sums over the newest run of each month of a year, for the clearing. A re-run month stands once, as
+/// it is now: what its delta paid is in it.
+///
+/// # Errors
+/// [`SettlementFault`] when a month stands twice, the months are not of one year, or a sum does not fit.
+pub fn year_of<'r>(
+    runs: impl IntoIterator<Item = &'r Run>,
+    insurance: Insurance,
+) -> Result<Vec<InstitutionYear>, SettlementFault> {
+    let mut months: BTreeSet<Month> = BTreeSet::new();
+    let mut years: BTreeMap<String, Sums> = BTreeMap::new();
+    for run in runs {
+        if let Some(first) = months.first().filter(|first| first.year() != run.period.year()) {
+            let (before, after) = (first.to_string(), run.period.to_string());
+            return Err(SettlementFault::OtherYear { before, after });
+        }
+        if !months.insert(run.period) {
+            return Err(SettlementFault::MonthTwice { month: run.period.to_string() });
+        }
+        for (key, sums) in run.totals(By { institution: true, insurance: true, drg: false })? {
+            if key.insurance == Some(insurance) {
+                let year = years.entry(key.institution.unwrap_or_default()).or_default();
+                *year = year.plus(sums)?;
+            }
+        }
+    }
+    Ok(years.into_iter().map(|(institution, sums)| InstitutionYear { institution, sums }).collect())
 }
