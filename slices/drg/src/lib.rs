@@ -5,6 +5,7 @@
 //! - [`group`]: the page as a record to group: pure. [`schemes`]: the grouping schemes that come with the platform.
 //! - [`assess`]: group and price of a page by the rules that hold where and when the stay is: pure. [`norm`]: what is
 //!   usual for a group: pure. [`settings`]: which rules hold where.
+//! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
@@ -15,9 +16,11 @@ pub mod columns;
 pub mod field;
 pub mod group;
 pub mod norm;
+pub mod pages;
 pub mod schemes;
 pub mod settings;
 pub mod store;
+pub mod what_if;
 
 pub use actions::Error;
 pub use settings::Definitions;
