@@ -97,6 +97,16 @@ fn gather(root: &Path, folder: &Path, texts: &mut BTreeMap<String, Vec<u8>>, fau
     }
 }
 
+/// The bytes of one definition file: that of `overlay` where there is one, else the shipped one.
+#[must_use]
+pub fn bytes(overlay: Option<&Path>, path: &str) -> Option<Cow<'static, [u8]>> {
+    let own = overlay.map(|folder| folder.join(path)).filter(|own| own.is_file());
+    match own {
+        Some(own) => std::fs::read(own).ok().map(Cow::Owned),
+        None => shipped(path),
+    }
+}
+
 /// Reads and checks all definitions.
 ///
 /// # Errors
@@ -124,22 +134,17 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
         .and_then(|calendars| yiti_clock::Rules::load(&below("clocks/"), calendars).map_err(|f| faults.extend(f)).ok());
     let names = one(crate::group::NAMES_PATH).and_then(crate::group::Names::load).map_err(|f| faults.push(f)).ok();
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
+    let tables = [below("drg/"), below("payment/"), below("frontpage/")].concat();
+    let drg = yiti_drg::Definitions::load(&tables, &|path| bytes(overlay, path)).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
-    let find = |path: &str| {
-        let own = overlay.and_then(|folder| std::fs::read(folder.join(path)).ok()).map(Cow::Owned);
-        own.or_else(|| shipped(path))
-    };
-    let checks = yiti_drg::check::Checks::load(&files).map_err(|f| faults.extend(f)).ok();
-    let codes = yiti_drg::codes::Packed::new(&find).map_err(|f| faults.extend(f)).ok();
-    let schemes = yiti_drg::schemes::Schemes::load(&files, &find).map_err(|f| faults.extend(f)).ok();
     // What is packed and shipped is unpacked by the tests; what the hospital has put in its place is unpacked now.
     let is_own = |folder: &str| overlay.is_some_and(|own| own.join(folder).is_dir());
-    if let Some(codes) = codes.as_ref().filter(|_| is_own("frontpage")) {
-        faults.extend(codes.check().err());
+    if let Some(drg) = drg.as_ref().filter(|_| is_own("frontpage")) {
+        faults.extend(drg.codes.check().err());
     }
-    if let Some(schemes) = schemes.as_ref().filter(|_| is_own("drg")) {
-        faults.extend(schemes.check().err().unwrap_or_default());
+    if let Some(drg) = drg.as_ref().filter(|_| is_own("drg")) {
+        faults.extend(drg.schemes.check().err().unwrap_or_default());
     }
     let sources: BTreeSet<&str> = files
         .iter()
@@ -159,14 +164,11 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(diagnostics) = &diagnostics {
         cited.extend(diagnostics.sources.iter().cloned());
     }
+    if let Some(drg) = &drg {
+        cited.extend(drg.sources.iter().cloned());
+    }
     if let Some(limits) = &limits {
         cited.push(("security.toml".into(), limits.provenance.source.clone()));
-    }
-    if let Some(checks) = &checks {
-        cited.extend(checks.sources().map(owned));
-    }
-    if let Some(schemes) = &schemes {
-        cited.extend(schemes.sources().map(owned));
     }
     if let Some(names) = &names {
         cited.push((crate::group::NAMES_PATH.into(), names.provenance.source.clone()));
@@ -176,18 +178,10 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    let drg = checks.zip(codes).zip(schemes);
     match (roles, limits, rules, diagnostics, measures, drg) {
-        (
-            Some(roles),
-            Some(limits),
-            Some(rules),
-            Some(diagnostics),
-            Some(measures),
-            Some(((checks, codes), schemes)),
-        ) if faults.is_empty() => {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(drg)) if faults.is_empty() => {
             let kit = Kit::default().with(rules).with(diagnostics).with(measures);
-            let kit = kit.with(checks).with(codes).with(schemes);
+            let kit = kit.share(&drg.checks).share(&drg.codes).share(&drg.schemes).with(drg);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

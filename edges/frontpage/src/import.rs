@@ -107,9 +107,21 @@ pub enum ImportFault {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
+    /// A page was kept and could not be grouped.
+    #[error(transparent)]
+    Grouping(yiti_drg::Error),
     /// The reader stopped.
     #[error("the reader of the file stopped")]
     Stopped,
+}
+
+impl From<yiti_drg::Error> for ImportFault {
+    fn from(error: yiti_drg::Error) -> Self {
+        match error {
+            yiti_drg::Error::Store(error) => Self::Store(error),
+            other => Self::Grouping(other),
+        }
+    }
 }
 
 /// Imports a file for an institution. The actor needs `front_page.import` there.
@@ -349,7 +361,12 @@ async fn save_all(
             }
         }
         all.push(match front_page::save(cx, institution, &page, source).await {
-            Ok(saved) => Ok(saved),
+            Ok(saved) => {
+                if !matches!(saved, Saved::Unchanged(_)) {
+                    yiti_drg::actions::front_page_saved(cx, saved.id()).await?;
+                }
+                Ok(saved)
+            }
             Err(Refused::Store(error)) => return Err(error.into()),
             Err(Refused::Unnamed) => Err(Problem::NoRecordNumber),
             Err(Refused::AlreadyFinal) => Err(Problem::AlreadyFinal),

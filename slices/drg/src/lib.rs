@@ -3,10 +3,33 @@
 //! - [`field`], [`columns`]: what the columns of each form mean on the page. [`codes`]: names and editions of codes.
 //! - [`check`]: what is wrong with a page, what mends it, and what that changes in group and money: pure.
 //! - [`group`]: the page as a record to group: pure. [`schemes`]: the grouping schemes that come with the platform.
+//! - [`assess`]: group and price of a page by the rules that hold where and when the stay is: pure. [`norm`]: what is
+//!   usual for a group: pure. [`settings`]: which rules hold where.
+//! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
+//! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
+pub mod actions;
+pub mod assess;
 pub mod check;
 pub mod codes;
 pub mod columns;
 pub mod field;
 pub mod group;
+pub mod norm;
+pub mod pages;
 pub mod schemes;
+pub mod settings;
+pub mod store;
+pub mod what_if;
+
+pub use actions::Error;
+pub use settings::Definitions;
+
+use yiti_store::Migration;
+
+/// The tables of this slice.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 11001,
+    name: "stays grouped and priced",
+    sql: include_str!("../migrations/11001_stay.sql"),
+}];

@@ -1,0 +1,22 @@
+//! The pages of this slice, one file each; templates have the same names in `templates/`.
+
+mod codes;
+mod desk;
+mod edit;
+mod problem;
+mod shared;
+mod stay;
+mod what_if;
+
+use yiti_web::Slice;
+
+/// All routes and menu entries of the slice.
+#[must_use]
+pub fn slice() -> Slice {
+    let slice = Slice::new("drg");
+    let slice = desk::add(slice);
+    let slice = stay::add(slice);
+    let slice = edit::add(slice);
+    let slice = what_if::add(slice);
+    codes::add(slice)
+}
