@@ -10,6 +10,7 @@ use yiti_store::Error as StoreError;
 use crate::assess;
 use crate::settings::Definitions;
 use crate::store::{self, Reach, StayRow};
+use crate::store_analysis;
 
 /// What live pages of this slice listen to.
 pub const TOPIC: &str = "drg";
@@ -85,6 +86,7 @@ async fn saved(cx: &mut Cx<'_>, stored: &Stored) -> Result<StayRow, Error> {
     let assessed = assess::assess(&stored.page, &definitions, institution, time::day(cx.now)).ok_or(Error::NoScheme)?;
     let row = StayRow::of(stored, &assessed, cx.now);
     store::put(cx.tx, &row).await?;
+    store_analysis::put_failure(cx.tx, stored.id, assess::failure_key(assessed.explained.answer.outcome)).await?;
     cx.announce(TOPIC, stored.institution);
     Ok(row)
 }
