@@ -37,6 +37,9 @@ enum Command {
         /// Readings of the past months.
         #[arg(long, default_value_t = demo::Size::default().readings)]
         readings: usize,
+        /// Inpatient stays of the past year.
+        #[arg(long, default_value_t = demo::Size::default().stays)]
+        stays: usize,
         /// Fills and ends.
         #[arg(long)]
         fill_only: bool,
@@ -120,8 +123,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = site::app(&platform, &definitions, &options.base_url, Vec::new());
             site::serve(&options, platform, app, |address| println!("yiti: http://{address}")).await?;
         }
-        Command::Demo { at, keep, residents, readings, fill_only } => {
-            return demonstrate(&at.options(), keep, demo::Size { residents, readings }, fill_only).await;
+        Command::Demo { at, keep, residents, readings, stays, fill_only } => {
+            return demonstrate(&at.options(), keep, demo::Size { residents, readings, stays }, fill_only).await;
         }
         Command::Journal { command: JournalCommand::Verify(data) } => return verify(&data).await,
         Command::Check { data } => {

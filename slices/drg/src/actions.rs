@@ -84,7 +84,8 @@ async fn saved(cx: &mut Cx<'_>, stored: &Stored) -> Result<StayRow, Error> {
     let definitions: Arc<Definitions> = cx.kit.get();
     let institution = cx.tree.get(stored.institution).ok_or(StoreError::NotFound)?;
     let assessed = assess::assess(&stored.page, &definitions, institution, time::day(cx.now)).ok_or(Error::NoScheme)?;
-    let row = StayRow::of(stored, &assessed, cx.now);
+    let findings = definitions.findings(&stored.page, stored.source, assessed.scheme);
+    let row = StayRow::of(stored, &assessed, &findings, cx.now);
     store::put(cx.tx, &row).await?;
     store_analysis::put_failure(cx.tx, stored.id, assess::failure_key(assessed.explained.answer.outcome)).await?;
     cx.announce(TOPIC, stored.institution);

@@ -111,10 +111,6 @@ pub struct Assessed<'d> {
     pub drug_cost: Option<Fen>,
     /// Cost of consumables; `None` when no item is known.
     pub consumable_cost: Option<Fen>,
-    /// What is wrong or doubtful on the page.
-    pub finding_count: u32,
-    /// What of it keeps the page from being grouped or handed in.
-    pub refusing_count: u32,
 }
 
 impl Assessed<'_> {
@@ -171,7 +167,6 @@ pub fn assess<'d>(
     let scheme = definitions.schemes.get(pack.map_or(&region.scheme, Pack::scheme))?;
     let explained = group::explain(scheme, page);
     let named = scheme.name(explained.answer);
-    let faults = group::with_record(page, |record| scheme.check(record));
     let counted = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let level = settings.level(institution).unwrap_or_default();
     let count = |level: Complication| {
@@ -229,8 +224,6 @@ pub fn assess<'d>(
         cost,
         drug_cost: part_of(page, |item| item.is_drug()),
         consumable_cost: part_of(page, |item| item.is_consumable()),
-        finding_count: counted(faults.len()),
-        refusing_count: counted(faults.iter().filter(|fault| fault.refuses()).count()),
     })
 }
 

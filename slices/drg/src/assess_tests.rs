@@ -15,10 +15,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions")
 }
 
-/// The shipped files below `drg/` and `payment/`.
+/// The shipped files below `drg/`, `payment/` and `frontpage/`.
 fn files() -> Vec<File> {
     let mut files = Vec::new();
-    for below in ["drg", "payment"] {
+    for below in ["drg", "payment", "frontpage"] {
         for entry in std::fs::read_dir(folder().join(below)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "toml" || ending == "csv") {

@@ -4,14 +4,16 @@
 
 use std::borrow::Cow;
 
+use chs_drg::Scheme;
 use drg_payment::{Book, Insurance, Pack};
 use serde::Deserialize;
 use yiti_directory::institution::{Institution, InstitutionKind};
 use yiti_kernel::definition::{self, Fault, File, Provenance};
-use yiti_record::front_page::FrontPage;
+use yiti_record::front_page::{FrontPage, Source};
 
+use crate::check::{Checks, Finding};
 use crate::codes::Packed;
-use crate::columns::fault;
+use crate::columns::{Standard, fault};
 use crate::schemes::Schemes;
 
 const PATH: &str = "drg/settings.toml";
@@ -129,6 +131,8 @@ pub struct Definitions {
     pub book: Book,
     /// Names of codes.
     pub codes: Packed,
+    /// The rules pages are held against.
+    pub checks: Checks,
     /// Keys of cited documents, each with the place of the citation.
     pub sources: Vec<(String, String)>,
 }
@@ -149,8 +153,9 @@ impl Definitions {
         };
         let schemes = Schemes::load(files, find).map_err(|found| faults.extend(found)).ok();
         let codes = Packed::new(find).map_err(|found| faults.extend(found)).ok();
+        let checks = Checks::load(files).map_err(|found| faults.extend(found)).ok();
         let book = book(files, &mut faults);
-        let (Some(settings), Some(schemes), Some(codes), true) = (settings, schemes, codes, faults.is_empty()) else {
+        let (Some(settings), Some(schemes), Some(codes), Some(checks)) = (settings, schemes, codes, checks) else {
             return Err(faults);
         };
         check(&settings, &schemes, &book, &mut faults);
@@ -159,13 +164,24 @@ impl Definitions {
         }
         let mut sources = vec![(PATH.to_owned(), settings.provenance.source.clone())];
         sources.extend(schemes.sources().map(|(at, source)| (at.to_owned(), source.to_owned())));
+        sources.extend(checks.sources().map(|(at, source)| (at.to_owned(), source.to_owned())));
         for pack in book.packs() {
-            sources.push((format!("payment/{}.toml", pack.id()), pack.provenance().source.clone()));
-            sources.push((DEFAULTS.to_owned(), pack.rules().rounding.provenance.source.clone()));
+            sources.extend(pack.sources().map(|source| (format!("payment/{}.toml", pack.id()), source.to_owned())));
         }
         sources.sort();
         sources.dedup();
-        Ok(Self { settings, schemes, book, codes, sources })
+        Ok(Self { settings, schemes, book, codes, checks, sources })
+    }
+
+    /// Everything wrong with a page, the most severe first. A page is held against the form it came on.
+    #[must_use]
+    pub fn findings(&self, page: &FrontPage, source: Source, scheme: &Scheme) -> Vec<Finding> {
+        let standard = match source {
+            Source::Hqms => Standard::Hqms,
+            Source::SettlementList => Standard::Settlement4101,
+            Source::Table | Source::Typed => Standard::Plain,
+        };
+        self.checks.check(page, standard, self.codes.get(), Some(scheme))
     }
 
     /// The pack of an id.

@@ -6,6 +6,7 @@ use yiti_record::front_page::{FrontPage, FrontPageId, Status, Stored};
 use yiti_record::patient::Sex;
 use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
 
+use crate::check::{Finding, Severity};
 use crate::assess::{Assessed, complication_key, outcome_key};
 
 /// Stands in `listed_on` for a stay without discharge.
@@ -128,10 +129,11 @@ pub fn department_of(page: &FrontPage) -> &str {
 impl StayRow {
     /// The row of a page that was grouped and priced.
     #[must_use]
-    pub fn of(stored: &Stored, assessed: &Assessed<'_>, at: Timestamp) -> Self {
+    pub fn of(stored: &Stored, assessed: &Assessed<'_>, findings: &[Finding], at: Timestamp) -> Self {
         let page = &stored.page;
         let priced = assessed.priced.as_ref();
         let money = |amount: drg_payment::Fen| Fen(amount.0);
+        let counted = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let staff = &page.staff;
         let physician =
             if staff.attending_physician.is_empty() { &staff.resident_physician } else { &staff.attending_physician };
@@ -175,8 +177,8 @@ impl StayRow {
             drug_cost: assessed.drug_cost,
             consumable_cost: assessed.consumable_cost,
             self_paid: page.costs.self_paid,
-            finding_count: assessed.finding_count,
-            refusing_count: assessed.refusing_count,
+            finding_count: counted(findings.len()),
+            refusing_count: counted(findings.iter().filter(|found| found.severity != Severity::Advice).count()),
             grouped_at: at,
         }
     }

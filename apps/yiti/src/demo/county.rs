@@ -78,6 +78,8 @@ pub struct County {
     pub staff: HashMap<(InstitutionId, String), Vec<Arc<Actor>>>,
     /// The lead hospital.
     pub lead: InstitutionId,
+    /// All institutions by the key of the plan.
+    pub ids: HashMap<String, InstitutionId>,
     /// Residents: patient, number, name, sex, birthday.
     pub residents: Vec<Resident>,
     /// Who can sign in.
@@ -223,7 +225,7 @@ pub async fn build(
     let lead = id("lead")?;
     let homes: Vec<InstitutionId> = branches.iter().map(|b| b.institution).chain([lead]).collect();
     let residents = register(platform, plan, &homes, resident_count, &mut names, chance).await?;
-    Ok(County { branches, staff, lead, residents, sign_ins })
+    Ok(County { branches, staff, lead, ids, residents, sign_ins })
 }
 
 struct Hired {
@@ -246,6 +248,10 @@ fn hire(
             "radiologist" | "department_head" | "branch_technician" => &["imaging"],
             "quality_officer" => &["quality"],
             "it_administrator" => &["information"],
+            "ward_doctor" => &["internal_medicine"],
+            "insurance" => &["insurance"],
+            "coder" => &["medical_records"],
+            "president" => &["management"],
             _ => &["general_practice", "internal_medicine", "orthopedics", "obstetrics", "emergency"],
         };
         let fitting: Vec<&Department> =
@@ -351,7 +357,8 @@ async fn register(
             },
         ));
     }
-    let long_ago = platform.now() - SignedDuration::from_hours(24 * 200);
+    // Before the first stay of the year.
+    let long_ago = platform.now() - SignedDuration::from_hours(24 * 400);
     let mut residents = Vec::new();
     for batch in new.chunks(BATCH) {
         let batch = batch.to_vec();
@@ -383,14 +390,14 @@ async fn register(
 }
 
 /// Makes names up.
-struct Names {
+pub(super) struct Names {
     surnames: Vec<char>,
     given_male: Vec<char>,
     given_female: Vec<char>,
 }
 
 impl Names {
-    fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let chars = |text: &str| text.chars().collect();
         Self {
             surnames: chars(&plan.surnames),
@@ -399,7 +406,7 @@ impl Names {
         }
     }
 
-    fn next(&mut self, is_male: bool, chance: &mut Chance) -> String {
+    pub(super) fn next(&mut self, is_male: bool, chance: &mut Chance) -> String {
         let given = if is_male { &self.given_male } else { &self.given_female };
         let mut name = String::from(*chance.pick(&self.surnames));
         name.push(*chance.pick(given));

@@ -6,6 +6,7 @@
 //! - [`county`]: institutions, staff, sign-ins, residents, devices, rota.
 //! - [`pictures`]: sample pictures with the patient's identifiers put in.
 //! - [`readings`]: history and live queue.
+//! - [`stays`]: a year of discharges, and the patients in hospital now.
 //!
 //! Leaves out: anything real. `demo/county.toml` holds the made-up names.
 
@@ -13,6 +14,7 @@ pub mod chance;
 pub mod county;
 pub mod pictures;
 pub mod readings;
+pub mod stays;
 
 use std::sync::Arc;
 
@@ -29,11 +31,16 @@ pub struct Size {
     pub residents: usize,
     /// Readings of the past months.
     pub readings: usize,
+    /// Inpatient stays of the past year.
+    pub stays: usize,
 }
+
+/// Patients in hospital now.
+const DRAFTS: usize = 25;
 
 impl Default for Size {
     fn default() -> Self {
-        Self { residents: 3_000, readings: 900 }
+        Self { residents: 3_000, readings: 900, stays: 2_500 }
     }
 }
 
@@ -72,6 +79,7 @@ pub async fn fill(platform: &Arc<Platform>, limits: &Limits, size: Size) -> anyh
     let mut chance = chance::Chance::new(2_026);
     let county = county::build(platform, limits, &plan, size.residents, &mut chance).await?;
     readings::fill(platform, &plan, &county, size.readings, &mut chance).await?;
+    stays::fill(platform, &plan, &county, (size.stays, DRAFTS)).await?;
     Ok(county.sign_ins)
 }
 

@@ -35,7 +35,7 @@ async fn world() -> World {
     let kit = platform.kit.clone().with(Filled(platform.now()));
     let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
     let platform = Arc::new(platform.await.unwrap());
-    let size = demo::Size { residents: 60, readings: 12 };
+    let size = demo::Size { residents: 60, readings: 12, stays: 120 };
     let sign_ins = demo::fill(&platform, &definitions.limits, size).await.unwrap();
     let app = site::app(&platform, &definitions, &options.base_url, demo::cards(&sign_ins));
     let router = yiti_web::router(app, site::slices());
