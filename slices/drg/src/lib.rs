@@ -11,6 +11,7 @@
 
 pub mod actions;
 pub mod analysis;
+pub mod analysis_acts;
 pub mod assess;
 pub mod ceilings;
 pub mod check;
@@ -21,6 +22,7 @@ pub mod facts;
 pub mod field;
 pub mod group;
 pub mod norm;
+pub mod pages;
 pub mod quarter;
 pub mod schemes;
 pub mod settings;
