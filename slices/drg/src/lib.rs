@@ -7,6 +7,7 @@
 //!   usual for a group: pure. [`settings`]: which rules hold where.
 //! - [`analysis`]: figures over finished stays: pure. [`compare`], [`ceilings`]: what they are held against. [`quarter`]: the
 //!   frozen pack of a quarter. [`facts`]: what measures see. [`store_analysis`]: rows of all that.
+//! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
@@ -28,6 +29,7 @@ pub mod schemes;
 pub mod settings;
 pub mod store;
 pub mod store_analysis;
+pub mod what_if;
 
 pub use actions::Error;
 pub use settings::Definitions;

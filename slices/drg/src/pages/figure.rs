@@ -13,6 +13,7 @@ use yiti_measure::{Datum, Measures};
 use yiti_web::words::t;
 use yiti_web::{App, Form, Problem, Ui, Visitor, query};
 
+pub(super) use super::shared::yuan;
 use crate::actions;
 use crate::analysis::{By, LineKey, Stay, Total, Yardstick, split};
 use crate::analysis_acts::{Error, month_text};
@@ -414,11 +415,6 @@ pub(super) fn grouped(digits: &str) -> String {
 /// Millionths as percent.
 pub(super) fn percent(value_e6: i64, shown: u32) -> String {
     format!("{}%", decimal(value_e6, 4, shown))
-}
-
-/// Yuan with two decimals.
-pub(super) fn yuan(amount: Fen) -> String {
-    decimal(amount.0, 2, 2)
 }
 
 /// Ten thousands of yuan with two decimals.

@@ -3,9 +3,16 @@
 mod analysis;
 mod cases;
 mod ceilings;
+mod codes;
+mod desk;
+mod edit;
 mod failures;
 mod figure;
+mod problem;
 mod quarter;
+mod shared;
+mod stay;
+mod what_if;
 
 use yiti_web::Slice;
 
@@ -13,6 +20,11 @@ use yiti_web::Slice;
 #[must_use]
 pub fn slice() -> Slice {
     let slice = Slice::new("drg");
+    let slice = desk::add(slice);
+    let slice = stay::add(slice);
+    let slice = edit::add(slice);
+    let slice = what_if::add(slice);
+    let slice = codes::add(slice);
     let slice = analysis::add(slice);
     let slice = cases::add(slice);
     let slice = failures::add(slice);
