@@ -136,7 +136,8 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
     let tables = [below("drg/"), below("payment/"), below("frontpage/")].concat();
     let drg = yiti_drg::Definitions::load(&tables, &|path| bytes(overlay, path)).map_err(|f| faults.extend(f)).ok();
-    let facts = [&yiti_diagnostics::facts::REMOTE_READ];
+    let analysis = yiti_drg::compare::Analysis::load(&tables).map_err(|f| faults.extend(f)).ok();
+    let facts = [&yiti_diagnostics::facts::REMOTE_READ, &yiti_drg::facts::STAY];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     // What is packed and shipped is unpacked by the tests; what the hospital has put in its place is unpacked now.
     let is_own = |folder: &str| overlay.is_some_and(|own| own.join(folder).is_dir());
@@ -167,6 +168,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(drg) = &drg {
         cited.extend(drg.sources.iter().cloned());
     }
+    if let Some(analysis) = &analysis {
+        cited.extend(analysis.sources().map(owned));
+    }
     if let Some(limits) = &limits {
         cited.push(("security.toml".into(), limits.provenance.source.clone()));
     }
@@ -178,9 +182,11 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics, measures, drg) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(drg)) if faults.is_empty() => {
-            let kit = Kit::default().with(rules).with(diagnostics).with(measures);
+    match (roles, limits, rules, diagnostics, measures, drg.zip(analysis)) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some((drg, analysis)))
+            if faults.is_empty() =>
+        {
+            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(analysis);
             let kit = kit.share(&drg.checks).share(&drg.codes).share(&drg.schemes).with(drg);
             Ok(Definitions { roles, limits, kit, files })
         }

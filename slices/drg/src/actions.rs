@@ -10,6 +10,7 @@ use yiti_store::Error as StoreError;
 use crate::assess;
 use crate::settings::Definitions;
 use crate::store::{self, Reach, StayRow};
+use crate::store_analysis;
 
 /// What live pages of this slice listen to.
 pub const TOPIC: &str = "drg";
@@ -86,6 +87,7 @@ async fn saved(cx: &mut Cx<'_>, stored: &Stored) -> Result<StayRow, Error> {
     let findings = definitions.findings(&stored.page, stored.source, assessed.scheme);
     let row = StayRow::of(stored, &assessed, &findings, cx.now);
     store::put(cx.tx, &row).await?;
+    store_analysis::put_failure(cx.tx, stored.id, assess::failure_key(assessed.explained.answer.outcome)).await?;
     cx.announce(TOPIC, stored.institution);
     Ok(row)
 }

@@ -3,7 +3,7 @@
 //! A stay that is not over is priced for today, as if its cost would reach the standard of its group: a cost so far below
 //! the standard counts as the standard. Otherwise every stay would begin as one with a low multiple.
 
-use chs_drg::{Complication, Explained, Outcome, Scheme};
+use chs_drg::{Complication, Explained, Outcome, Scheme, Ungrouped};
 use drg_payment::{Case, Day, Fen as PackFen, Flags, Insurance, Pack, Priced, Refused, Standard};
 use yiti_directory::Institution;
 use yiti_kernel::{Date, Fen};
@@ -49,6 +49,19 @@ pub const fn outcome_key(outcome: Outcome) -> &'static str {
         Outcome::AdrgOnly { .. } => "adrg",
         Outcome::Ambiguous { .. } => "ambiguous",
         Outcome::Ungrouped(_) => "ungrouped",
+    }
+}
+
+/// Why there is no group, as stored and as words; `None` with one.
+#[must_use]
+pub const fn failure_key(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Drg { .. } | Outcome::AdrgOnly { .. } => None,
+        Outcome::Ambiguous { .. } => Some("ambiguous"),
+        Outcome::Ungrouped(Ungrouped::PrincipalRefused) => Some("principal_refused"),
+        Outcome::Ungrouped(Ungrouped::NoMdc) => Some("no_mdc"),
+        Outcome::Ungrouped(Ungrouped::NoStep) => Some("no_step"),
+        Outcome::Ungrouped(Ungrouped::Faulty) => Some("faulty"),
     }
 }
 

@@ -5,21 +5,30 @@
 //! - [`group`]: the page as a record to group: pure. [`schemes`]: the grouping schemes that come with the platform.
 //! - [`assess`]: group and price of a page by the rules that hold where and when the stay is: pure. [`norm`]: what is
 //!   usual for a group: pure. [`settings`]: which rules hold where.
+//! - [`analysis`]: figures over finished stays: pure. [`compare`], [`ceilings`]: what they are held against. [`quarter`]: the
+//!   frozen pack of a quarter. [`facts`]: what measures see. [`store_analysis`]: rows of all that.
 //! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
+pub mod analysis;
+pub mod analysis_acts;
 pub mod assess;
+pub mod ceilings;
 pub mod check;
 pub mod codes;
 pub mod columns;
+pub mod compare;
+pub mod facts;
 pub mod field;
 pub mod group;
 pub mod norm;
 pub mod pages;
+pub mod quarter;
 pub mod schemes;
 pub mod settings;
 pub mod store;
+pub mod store_analysis;
 pub mod what_if;
 
 pub use actions::Error;
@@ -28,8 +37,7 @@ pub use settings::Definitions;
 use yiti_store::Migration;
 
 /// The tables of this slice.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 11001,
-    name: "stays grouped and priced",
-    sql: include_str!("../migrations/11001_stay.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 11001, name: "stays grouped and priced", sql: include_str!("../migrations/11001_stay.sql") },
+    Migration { version: 11003, name: "analysis of stays", sql: include_str!("../migrations/11003_analysis.sql") },
+];

@@ -67,8 +67,11 @@ fn the_cases_of_measures_hold() {
     let below = |folder: &str, cases: bool| -> Vec<File> {
         all.iter().filter(|f| f.path.starts_with(folder) && f.path.contains("/cases/") == cases).cloned().collect()
     };
-    let measures =
-        yiti_measure::Measures::load(&below("measures/", false), &[&yiti_diagnostics::facts::REMOTE_READ]).unwrap();
+    let measures = yiti_measure::Measures::load(
+        &below("measures/", false),
+        &[&yiti_diagnostics::facts::REMOTE_READ, &yiti_drg::facts::STAY],
+    )
+    .unwrap();
     let count = yiti_measure::case::run_cases(&below("measures/cases/", true), &measures);
     assert!(count.unwrap_or_else(|faults| panic!("{faults:?}")) >= 10);
 }

@@ -62,6 +62,7 @@ fn every_refusal_has_words_in_both_languages() {
                     "diagnostics.error.",
                     "drg.error.",
                     "drg.fault.",
+                    "drg_analysis_error.",
                 ]
                 .iter()
                 .any(|start| part.starts_with(start) && part.len() > start.len());

@@ -1,9 +1,15 @@
 //! The pages of this slice, one file each; templates have the same names in `templates/`.
 
+mod analysis;
+mod cases;
+mod ceilings;
 mod codes;
 mod desk;
 mod edit;
+mod failures;
+mod figure;
 mod problem;
+mod quarter;
 mod shared;
 mod stay;
 mod what_if;
@@ -18,5 +24,10 @@ pub fn slice() -> Slice {
     let slice = stay::add(slice);
     let slice = edit::add(slice);
     let slice = what_if::add(slice);
-    codes::add(slice)
+    let slice = codes::add(slice);
+    let slice = analysis::add(slice);
+    let slice = cases::add(slice);
+    let slice = failures::add(slice);
+    let slice = ceilings::add(slice);
+    quarter::add(slice)
 }
