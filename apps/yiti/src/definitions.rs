@@ -126,6 +126,21 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
+    let find = |path: &str| {
+        let own = overlay.and_then(|folder| std::fs::read(folder.join(path)).ok()).map(Cow::Owned);
+        own.or_else(|| shipped(path))
+    };
+    let checks = yiti_drg::check::Checks::load(&files).map_err(|f| faults.extend(f)).ok();
+    let codes = yiti_drg::codes::Packed::new(&find).map_err(|f| faults.extend(f)).ok();
+    let schemes = yiti_drg::schemes::Schemes::load(&files, &find).map_err(|f| faults.extend(f)).ok();
+    // What is packed and shipped is unpacked by the tests; what the hospital has put in its place is unpacked now.
+    let is_own = |folder: &str| overlay.is_some_and(|own| own.join(folder).is_dir());
+    if let Some(codes) = codes.as_ref().filter(|_| is_own("frontpage")) {
+        faults.extend(codes.check().err());
+    }
+    if let Some(schemes) = schemes.as_ref().filter(|_| is_own("drg")) {
+        faults.extend(schemes.check().err().unwrap_or_default());
+    }
     let sources: BTreeSet<&str> = files
         .iter()
         .filter_map(|f| f.path.strip_prefix("sources/").and_then(|name| name.strip_suffix(".toml")))
@@ -150,14 +165,29 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(names) = &names {
         cited.push((crate::group::NAMES_PATH.into(), names.provenance.source.clone()));
     }
+    if let Some(checks) = &checks {
+        cited.extend(checks.sources().map(owned));
+    }
+    if let Some(schemes) = &schemes {
+        cited.extend(schemes.sources().map(owned));
+    }
     for (at, key) in cited {
         if !sources.contains(key.as_str()) {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics, measures) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures)) if faults.is_empty() => {
+    let drg = checks.zip(codes).zip(schemes);
+    match (roles, limits, rules, diagnostics, measures, drg) {
+        (
+            Some(roles),
+            Some(limits),
+            Some(rules),
+            Some(diagnostics),
+            Some(measures),
+            Some(((checks, codes), schemes)),
+        ) if faults.is_empty() => {
             let kit = Kit::default().with(rules).with(diagnostics).with(measures);
+            let kit = kit.with(checks).with(codes).with(schemes);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

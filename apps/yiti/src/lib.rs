@@ -4,6 +4,7 @@
 //! - [`site`]: store, platform, pages, DICOM, timers.
 //! - [`home`]: the first page of every role, and messages.
 //! - [`group`]: the command that groups tables.
+//! - [`import`]: the command that takes in front pages.
 //! - [`demo`]: the synthetic county.
 //!
 //! Leaves out: rules. Nothing is decided here.
@@ -12,4 +13,5 @@ pub mod definitions;
 pub mod demo;
 pub mod group;
 pub mod home;
+pub mod import;
 pub mod site;

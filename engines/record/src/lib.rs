@@ -8,20 +8,25 @@
 //! - [`order`]: examinations asked for, with their accession numbers.
 //! - [`imaging`]: studies, series, instances as they arrive; [`matching`]: which order a study belongs to (pure).
 //! - [`report`]: issued versions, immutable, with verification codes and who has read them.
+//! - [`front_page`]: inpatient stays as coding, grouping and payment read them, every version of each.
+//!
+//! A front page has no FHIR document of its own: its versions are canonical JSON already.
 //!
 //! Leaves out: merging patients, observations, medication (they follow), the wire formats (edges), the work on a report
 //! before it is issued (the slice `diagnostics`).
 //!
-//! INVARIANT: a row of `document` or `report_version` is never updated or deleted.
+//! INVARIANT: a row of `document`, `report_version` or `front_page_version` is never updated or deleted.
 
 pub mod document;
 mod fhir;
+pub mod front_page;
 pub mod imaging;
 pub mod matching;
 pub mod order;
 pub mod patient;
 pub mod report;
 
+pub use front_page::{FrontPage, FrontPageId};
 pub use imaging::StudyId;
 pub use order::RequestId;
 pub use patient::PatientId;
@@ -30,5 +35,7 @@ pub use report::ReportId;
 use yiti_store::Migration;
 
 /// The tables of this crate.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 3001, name: "record", sql: include_str!("../migrations/3001_record.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 3001, name: "record", sql: include_str!("../migrations/3001_record.sql") },
+    Migration { version: 3002, name: "front pages", sql: include_str!("../migrations/3002_front_page.sql") },
+];

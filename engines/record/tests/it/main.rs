@@ -1,0 +1,5 @@
+//! The record on both databases.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod front_page;
