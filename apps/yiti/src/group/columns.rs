@@ -161,6 +161,9 @@ impl Names {
 pub(crate) struct Found([Option<usize>; 14]);
 
 impl Found {
+    /// For tables whose fields another reader finds: none counts as missing.
+    pub(crate) const ELSEWHERE: Found = Found([Some(usize::MAX); 14]);
+
     /// The column of a field; none when the table lacks it.
     #[must_use]
     #[inline]
@@ -185,9 +188,9 @@ fn plain(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Whether these are the columns of the wide HQMS table.
+/// Whether these are the columns of a wide HQMS table, of Western or of Chinese medicine.
 #[must_use]
 pub(crate) fn is_hqms(columns: &[String]) -> bool {
     let has = |name: &str| columns.iter().any(|column| plain(column) == name);
-    ["a01", "a48", "c03c"].iter().all(|name| has(name))
+    ["a48", "a49", "c03c"].iter().all(|name| has(name)) || ["bah", "zycs"].iter().all(|name| has(name))
 }

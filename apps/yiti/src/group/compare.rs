@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chs_drg::{Atom, Event, Explained, Grouped, Outcome, Record, Scheme, Weighed};
-use sheet::{Batch, Sheet};
+use sheet::{Batch, Progress, Sheet};
 
 use super::columns::{Found, Names};
 use super::failure::Failure;
 use super::money::{self, Prices};
 use super::output::{Pending, cell, is_same};
+use super::pages::Pages;
 use super::pipeline;
 use super::progress::Line;
 use super::repair::Repairer;
-use super::stay::{Taker, Tongue};
-use super::table::find;
+use super::stay::{Note, Reason, Severity, Stay, Taker, Tongue};
+use super::table::{PAGES, Source};
 
 /// Where two answers part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,9 +179,9 @@ pub(crate) fn schemes(
     if output.is_some_and(|output| is_same(input, output)) {
         return Err(Failure::new("same_file", [("file", input.display().to_string())]));
     }
-    let mut table = Sheet::open(input)?;
-    let found = find(&table, names)?;
-    let name = table.name().to_owned();
+    let mut source = Source::open(input, names)?;
+    let found = source.found();
+    let name = source.name().to_owned();
     let takers = schemes.map(|scheme| taker(scheme, found, names));
     let mut list = output.map(Pending::create).transpose()?;
     if let Some(list) = &mut list {
@@ -187,19 +189,20 @@ pub(crate) fn schemes(
     }
     let mut tally = Tally::default();
     let mut line = Line::new(tongue);
-    let result = pipeline::run(
-        &mut table,
-        pipeline::workers(),
-        |batch| compare_batch(&takers, batch, prices, tongue),
-        |(part, bytes): (Tally, Vec<u8>), progress| {
-            if let Some(list) = &mut list {
-                list.write(&bytes)?;
-            }
-            tally.add(part);
-            line.tell(tally.rows, progress);
-            Ok(())
-        },
-    );
+    let mut take = |(part, bytes): (Tally, Vec<u8>), progress| {
+        if let Some(list) = &mut list {
+            list.write(&bytes)?;
+        }
+        tally.add(part);
+        line.tell(tally.rows, progress);
+        Ok(())
+    };
+    let result = match &mut source {
+        Source::Plain(table, _) => {
+            pipeline::run(table, pipeline::workers(), |batch| compare_batch(&takers, batch, prices, tongue), take)
+        }
+        Source::Pages(pages) => compare_pages(&takers, pages, prices, tongue, &mut take),
+    };
     line.end();
     result?;
     if let Some(list) = list {
@@ -219,45 +222,87 @@ fn codes<'g>(grouped: &Grouped<'g>) -> [&'g str; 3] {
 
 fn compare_batch(takers: &[Taker<'_>; 2], batch: &Batch, prices: &Prices, tongue: &Tongue) -> (Tally, Vec<u8>) {
     let (mut tally, mut out) = (Tally::default(), Vec::new());
-    let refused = ["", "", "refused"];
     let mut rows = batch.rows();
     while let Some(row) = rows.next() {
         tally.rows += 1;
-        let Ok(row) = row else {
-            tally.refused += 1;
-            continue;
-        };
-        let stays = [takers[0].take(&row), takers[1].take(&row)];
-        let records = [stays[0].whole(), stays[1].whole()];
-        let is_refused = [stays[0].is_refused(), stays[1].is_refused()];
-        let id = stays[0].id;
-        if is_refused == [true, true] {
-            tally.refused += 1;
-            continue;
+        match row {
+            Ok(row) => {
+                let stays = [takers[0].take(&row), takers[1].take(&row)];
+                compare_stays(takers, [&stays[0], &stays[1]], prices, tongue, &mut tally, &mut out);
+            }
+            Err(_) => tally.refused += 1,
         }
-        let answer = |side: usize| {
-            if is_refused[side] { refused } else { codes(&takers[side].scheme.group(&records[side])) }
-        };
-        let answers = [answer(0), answer(1)];
-        let drgs = [answers[0][2], answers[1][2]];
-        let kind = if is_refused.contains(&true) {
-            let side = usize::from(is_refused[1]);
-            let why: Vec<String> = stays[side].notes.iter().map(|note| tongue.reason(note)).collect();
-            let why = why.join("; ");
-            tally.change(Kind::Refused, id, drgs, &why);
-            write_change(&mut out, id, Kind::Refused, &answers, prices, &why);
-            continue;
-        } else {
-            tally.compared += 1;
-            tally.weigh(drgs, prices);
-            Kind::of(&answers[0], &answers[1])
-        };
-        let Some(kind) = kind else { continue };
-        let why = why([takers[0].scheme, takers[1].scheme], [&records[0], &records[1]], kind, tongue);
-        tally.change(kind, id, drgs, &why);
-        write_change(&mut out, id, kind, &answers, prices, &why);
     }
     (tally, out)
+}
+
+/// What was compared, and the lines of the list.
+type Part = (Tally, Vec<u8>);
+
+fn compare_pages(
+    takers: &[Taker<'_>; 2],
+    pages: &mut Pages,
+    prices: &Prices,
+    tongue: &Tongue,
+    take: &mut dyn FnMut(Part, Progress) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut part = Part::default();
+    let mut done = 0;
+    let mut failed = Ok(());
+    let progress = |done| Progress { done, total: None };
+    pages.each(&takers[0], |_, first| {
+        done += 1;
+        part.0.rows += 1;
+        // The second scheme judges the same codes; what the first found is not its own.
+        let is_mended = |note: &&Note| !matches!(note.reason, Reason::Fault(_));
+        let notes = first.notes.iter().filter(is_mended).cloned().collect();
+        let (dx, px) = (first.dx.clone(), first.px.clone());
+        let mut second = Stay { id: first.id, record: first.record, dx, px, notes };
+        if !second.is_refused() {
+            takers[1].judge(&mut second);
+        }
+        compare_stays(takers, [first, &second], prices, tongue, &mut part.0, &mut part.1);
+        if done % PAGES == 0 {
+            failed = take(std::mem::take(&mut part), progress(done));
+        }
+        if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    failed?;
+    take(part, progress(done))
+}
+
+fn compare_stays(
+    takers: &[Taker<'_>; 2],
+    stays: [&Stay<'_>; 2],
+    prices: &Prices,
+    tongue: &Tongue,
+    tally: &mut Tally,
+    out: &mut Vec<u8>,
+) {
+    let records = [stays[0].whole(), stays[1].whole()];
+    let is_refused = [stays[0].is_refused(), stays[1].is_refused()];
+    let id = stays[0].id;
+    if is_refused == [true, true] {
+        tally.refused += 1;
+        return;
+    }
+    let answer = |side: usize| {
+        if is_refused[side] { ["", "", "refused"] } else { codes(&takers[side].scheme.group(&records[side])) }
+    };
+    let answers = [answer(0), answer(1)];
+    let drgs = [answers[0][2], answers[1][2]];
+    let (kind, why) = if is_refused.contains(&true) {
+        let notes = stays[usize::from(is_refused[1])].notes.iter();
+        let refused = notes.filter(|note| note.severity == Severity::Refused).map(|note| tongue.reason(note));
+        (Kind::Refused, refused.collect::<Vec<_>>().join("; "))
+    } else {
+        tally.compared += 1;
+        tally.weigh(drgs, prices);
+        let Some(kind) = Kind::of(&answers[0], &answers[1]) else { return };
+        (kind, why([takers[0].scheme, takers[1].scheme], [&records[0], &records[1]], kind, tongue))
+    };
+    tally.change(kind, id, drgs, &why);
+    write_change(out, id, kind, &answers, prices, &why);
 }
 
 /// What decided differently, as a sentence.

@@ -5,13 +5,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use chs_drg::{Explained, Scheme};
-use sheet::Sheet;
 
 use super::columns::{Field, Names};
 use super::failure::Failure;
 use super::repair::Repairer;
 use super::stay::{Reason, Severity, Stay, Taker, Tongue};
-use super::table::{find, status};
+use super::table::{Source, status};
 
 /// The record's way as text, one sentence a line.
 ///
@@ -24,26 +23,33 @@ pub(crate) fn explain(
     id: &str,
     tongue: &Tongue,
 ) -> Result<String, Failure> {
-    let mut table = Sheet::open(input)?;
-    let found = find(&table, names)?;
-    let file = table.name().to_owned();
+    let mut source = Source::open(input, names)?;
+    let found = source.found();
+    let file = source.name().to_owned();
     let taker = Taker { scheme, found, names, repairer: Repairer::new(scheme), unchecked: false };
-    let column = found.column(Field::Id).unwrap_or(usize::MAX);
     let mut text = None;
     let mut others = false;
-    table.each(|row| {
-        let Ok(row) = row else { return ControlFlow::Continue(()) };
-        if row.get(column).trim_ascii() != id {
-            return ControlFlow::Continue(());
-        }
+    let mut meet = |row: u64, stay: &Stay<'_>| {
         if text.is_some() {
             others = true;
             return ControlFlow::Break(());
         }
-        let facts = [("file", file.as_str()), ("row", &row.number().to_string()), ("id", id)];
-        text = Some(tell(scheme, &taker.take(&row), tongue.say("explain.row", &facts), tongue));
+        let facts = [("file", file.as_str()), ("row", &row.to_string()), ("id", id)];
+        text = Some(tell(scheme, stay, tongue.say("explain.row", &facts), tongue));
         ControlFlow::Continue(())
-    })?;
+    };
+    match &mut source {
+        Source::Plain(table, found) => {
+            let column = found.column(Field::Id).unwrap_or(usize::MAX);
+            table.each(|row| match row {
+                Ok(row) if row.get(column).trim_ascii() == id => meet(row.number(), &taker.take(&row)),
+                _ => ControlFlow::Continue(()),
+            })?;
+        }
+        Source::Pages(pages) => {
+            pages.each(&taker, |row, stay| if stay.id == id { meet(row, stay) } else { ControlFlow::Continue(()) })?
+        }
+    }
     let mut text = text.ok_or_else(|| Failure::new("no_id", [("file", file.clone()), ("id", id.to_owned())]))?;
     if others {
         text.push_str(&tongue.say("explain.others", &[("id", id)]));
@@ -74,8 +80,8 @@ fn tell(scheme: &Scheme, stay: &Stay<'_>, head: String, tongue: &Tongue) -> Stri
         if !std::mem::replace(&mut titled, true) {
             line(0, &tongue.say("explain.repairs", &[]));
         }
-        let Reason::Repaired { to, .. } = &note.reason else { continue };
-        let field = note.field.map_or("", Field::name);
+        let (Reason::Repaired { to, .. } | Reason::Mended { to, .. }) = &note.reason else { continue };
+        let field = note.field.as_str();
         let facts = [("field", field), ("value", &note.value), ("to", to), ("reason", &*tongue.reason(note))];
         line(2, &tongue.say("explain.repair", &facts));
     }

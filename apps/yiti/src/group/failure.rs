@@ -9,6 +9,13 @@ use yiti_kernel::Lang;
 pub(crate) enum Failure {
     /// The table cannot be read.
     Table(Box<sheet::Fault>),
+    /// A table of front pages cannot be taken: key below `front_page.file`, whose words are a reason and a remedy.
+    Pages {
+        /// The file's name.
+        file: String,
+        /// The key.
+        key: String,
+    },
     /// Anything else: key below `group.fatal` and facts.
     Other {
         /// The key.
@@ -38,6 +45,11 @@ impl Failure {
                 Ok(words) => words.fault(fault),
                 Err(_) => fault.to_string(),
             },
+            Failure::Pages { file, key } => {
+                let word = |part: &str| yiti_web::words::t(lang, &format!("{key}.{part}")).to_owned();
+                let facts = [("file", file.as_str()), ("reason", &*word("reason")), ("remedy", &*word("remedy"))];
+                yiti_web::words::t_with(lang, "group.fatal.pages", &facts)
+            }
             Failure::Other { key, facts } => {
                 let facts: Vec<(&str, &str)> = facts.iter().map(|(name, text)| (*name, text.as_str())).collect();
                 yiti_web::words::t_with(lang, &format!("group.fatal.{key}"), &facts)

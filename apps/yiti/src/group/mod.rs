@@ -8,6 +8,7 @@ mod explain;
 mod failure;
 mod money;
 mod output;
+mod pages;
 mod pipeline;
 mod progress;
 mod repair;
@@ -33,7 +34,9 @@ const FILES: &str = "\
 IN is CSV (UTF-8 or GB18030; comma, semicolon or tab; also .gz), XLSX (first visible sheet) or Parquet with a row of column
 names: id, sex, age, age_days, weight, dept, los, discharge, icu_hours, dx, px, born_on, admitted_on, discharged_on. Only
 id and dx must be there; dx and px hold codes joined by |, the principal first. Chinese names and names of your own stand in
-definitions/drg/columns.toml. Other columns are left alone.
+definitions/drg/columns.toml. Other columns are left alone. IN may also be a wide HQMS table of front pages, Western or
+Chinese medicine (its codes are of the clinical edition and are mapped; the id is the medical record number, `-`, the count of
+the admission), or settlement lists 4101 or 4101A as JSON; those are held in memory.
 
 OUT is CSV: id, mdc, adrg, drg, cc and mcc (the secondary diagnoses that counted, joined by |), status, in the order of IN.
 Status is grouped, adrg (the scheme answers only the ADRG), ambiguous (QY), no_mdc, no_step, principal_refused (0000 and

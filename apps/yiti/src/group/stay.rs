@@ -49,6 +49,15 @@ pub(crate) enum Reason {
         /// What it was taken for.
         to: String,
     },
+    /// A cell of a front page is not what its column holds. Key below `front_page.trouble`.
+    Page(&'static str),
+    /// A cell of a front page was mended. Key below `front_page.repair`, and what it became.
+    Mended {
+        /// The key.
+        key: &'static str,
+        /// What it became.
+        to: String,
+    },
     /// The row of the table is broken.
     Row(sheet::Fault),
 }
@@ -58,8 +67,8 @@ pub(crate) enum Reason {
 pub(crate) struct Note {
     /// How much it weighs.
     pub(crate) severity: Severity,
-    /// The field; none for the row as a whole.
-    pub(crate) field: Option<Field>,
+    /// The field, or the column of a front page; empty for the row as a whole.
+    pub(crate) field: String,
     /// What stood there.
     pub(crate) value: String,
     /// Why.
@@ -103,6 +112,8 @@ impl Tongue {
             Reason::Cell(key) => self.say(&format!("refused.{key}"), &[]),
             Reason::Ambiguous(codes) => self.say("refused.ambiguous_code", &[("codes", &codes.join(", "))]),
             Reason::Repaired { damage, .. } => self.say(&format!("repaired.{}", damage.key()), &[]),
+            Reason::Page(key) => yiti_web::words::t(self.lang, &format!("front_page.trouble.{key}.reason")).to_owned(),
+            Reason::Mended { key, .. } => yiti_web::words::t(self.lang, &format!("front_page.repair.{key}")).to_owned(),
             Reason::Row(fault) => self.tables.problem(fault),
         }
     }
@@ -116,7 +127,9 @@ impl Tongue {
             }
             Reason::Cell(key) => self.say(&format!("remedy.{key}"), &[]),
             Reason::Ambiguous(_) => self.say("remedy.ambiguous_code", &[]),
+            Reason::Page(key) => yiti_web::words::t(self.lang, &format!("front_page.trouble.{key}.remedy")).to_owned(),
             Reason::Repaired { to, .. } => self.say("remedy.repaired", &[("to", to)]),
+            Reason::Mended { to, .. } => self.say("remedy.mended", &[("to", to)]),
             Reason::Row(fault) => self.tables.remedy(fault),
         }
     }
@@ -213,8 +226,20 @@ impl<'s> Taker<'s> {
             faults.retain(|fault| !matches!(fault, Fault::UnknownProcedure { position: 0, .. }));
             stay.notes.push(refused(Field::Px, px, Reason::Cell("no_principal_px")));
         }
+        self.settle(&mut stay, faults);
+        stay
+    }
+
+    /// Checks a stay whose cells were read elsewhere.
+    pub(crate) fn judge(&self, stay: &mut Stay<'_>) {
+        let faults = self.scheme.check(&stay.whole());
+        self.settle(stay, faults);
+    }
+
+    #[inline]
+    fn settle(&self, stay: &mut Stay<'_>, faults: Vec<Fault>) {
         if !faults.is_empty() {
-            self.note(&mut stay, faults);
+            self.note(stay, faults);
         }
         if self.unchecked {
             for note in &mut stay.notes {
@@ -223,7 +248,6 @@ impl<'s> Taker<'s> {
                 }
             }
         }
-        stay
     }
 
     #[inline]
@@ -357,7 +381,7 @@ impl<'s> Taker<'s> {
                     let reason = Reason::Repaired { damage, to: code.to_owned() };
                     own_notes.push(Note {
                         severity: Severity::Repaired,
-                        field: Some(field),
+                        field: field.name().to_owned(),
                         value: short(part),
                         reason,
                     });
@@ -377,7 +401,8 @@ impl<'s> Taker<'s> {
         let was_cut = codes.iter().any(|code| code.contains(|c| is_separator(half_width(c))));
         if was_cut && repaired.len() > codes.len() {
             let reason = Reason::Repaired { damage: Damage::Separator, to: repaired.join("|") };
-            let note = Note { severity: Severity::Repaired, field: Some(field), value: short(cell), reason };
+            let note =
+                Note { severity: Severity::Repaired, field: field.name().to_owned(), value: short(cell), reason };
             own_notes.insert(0, note);
         }
         *codes = repaired;
@@ -426,12 +451,13 @@ impl<'s> Taker<'s> {
             // A cell that could not be read, or a code that may be several, has its own note already.
             let told = stay.notes.iter().any(|note| {
                 note.severity == Severity::Refused
-                    && note.field == Some(field)
+                    && note.field == field.name()
                     && (note.value == value || matches!(fault, Fault::NoSex | Fault::NoAge))
             });
             if !told {
                 let severity = if is_grey { Severity::Note } else { Severity::Refused };
-                notes.push(Note { severity, field: Some(field), value, reason: Reason::Fault(fault) });
+                let field = field.name().to_owned();
+                notes.push(Note { severity, field, value, reason: Reason::Fault(fault) });
             }
         }
         stay.notes.extend(notes);
@@ -462,7 +488,7 @@ fn split(cell: &str) -> Vec<&str> {
 }
 
 fn refused(field: Field, value: &str, reason: Reason) -> Note {
-    Note { severity: Severity::Refused, field: Some(field), value: short(value), reason }
+    Note { severity: Severity::Refused, field: field.name().to_owned(), value: short(value), reason }
 }
 
 /// Whether a text is a number as spreadsheets shorten long ones: `3.20102E+17`.

@@ -1,13 +1,15 @@
 //! Groups a whole table: answers into one file, refusals and repairs into another.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chs_drg::{Complication, Outcome, Scheme, Ungrouped, Weighed};
-use sheet::{Batch, Sheet};
+use sheet::{Batch, Progress, Sheet};
 
 use super::columns::{Field, Found, Names, is_hqms};
 use super::failure::Failure;
 use super::output::{Pending, cell, cell_for_people, errors_path, is_same, remove};
+use super::pages::Pages;
 use super::pipeline;
 use super::progress::Line;
 use super::repair::Repairer;
@@ -59,31 +61,68 @@ pub(crate) fn status(outcome: Outcome) -> &'static str {
 pub(crate) const HEADER: &str = "id,mdc,adrg,drg,cc,mcc,status";
 const ERRORS_HEADER: &str = "\u{feff}row,id,severity,field,value,reason,remedy\n";
 
-/// Finds the columns of a table.
-///
-/// # Errors
-/// A column that must be there is not.
-pub(crate) fn find(table: &Sheet, names: &Names) -> Result<Found, Failure> {
-    let found = names.find(table.columns());
-    for field in [Field::Id, Field::Dx] {
-        if found.column(field).is_none() {
-            if is_hqms(table.columns()) {
-                return Err(Failure::new("hqms", [("file", table.name().to_owned())]));
-            }
-            let columns: Vec<&str> = table.columns().iter().take(40).map(String::as_str).collect();
-            let facts = [
-                ("file", table.name().to_owned()),
-                ("field", field.name().to_owned()),
-                ("names", names.of(field).join(", ")),
-                ("columns", columns.join(", ")),
-            ];
-            return Err(Failure::new("column_required", facts));
-        }
-    }
-    Ok(found)
+/// A table of stays.
+pub(crate) enum Source {
+    /// The plain table.
+    Plain(Box<Sheet>, Found),
+    /// Front pages in a form of their own.
+    Pages(Box<Pages>),
 }
 
+impl Source {
+    /// Opens a table and finds out which it is.
+    ///
+    /// # Errors
+    /// It is no table, or a column that must be there is not.
+    pub(crate) fn open(input: &Path, names: &Names) -> Result<Source, Failure> {
+        let table = match Sheet::open(input) {
+            // Settlement lists are messages, not tables.
+            Err(fault) if fault.problem == (sheet::Problem::NotATable { what: "JSON" }) => {
+                return Ok(Source::Pages(Box::new(Pages::open(input)?)));
+            }
+            other => other?,
+        };
+        let found = names.find(table.columns());
+        for field in [Field::Id, Field::Dx] {
+            if found.column(field).is_none() {
+                if is_hqms(table.columns()) {
+                    return Ok(Source::Pages(Box::new(Pages::open(input)?)));
+                }
+                let columns: Vec<&str> = table.columns().iter().take(40).map(String::as_str).collect();
+                let facts = [
+                    ("file", table.name().to_owned()),
+                    ("field", field.name().to_owned()),
+                    ("names", names.of(field).join(", ")),
+                    ("columns", columns.join(", ")),
+                ];
+                return Err(Failure::new("column_required", facts));
+            }
+        }
+        Ok(Source::Plain(Box::new(table), found))
+    }
+
+    /// Where the fields stand.
+    pub(crate) fn found(&self) -> Found {
+        match self {
+            Source::Plain(_, found) => *found,
+            Source::Pages(_) => Found::ELSEWHERE,
+        }
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Source::Plain(table, _) => table.name(),
+            Source::Pages(pages) => &pages.name,
+        }
+    }
+}
+
+/// Rows of front pages that are written at a time.
+pub(crate) const PAGES: u64 = 1_000;
+
 /// Answers and notes of one batch.
+#[derive(Default)]
 struct Part {
     answers: Vec<u8>,
     errors: Vec<u8>,
@@ -120,7 +159,7 @@ pub(crate) fn group(
             // A table that breaks off leaves no answers, but what is wrong with it stands in the error file.
             let note = Note {
                 severity: Severity::Failed,
-                field: None,
+                field: String::new(),
                 value: fault.column.clone().unwrap_or_default(),
                 reason: Reason::Row((**fault).clone()),
             };
@@ -150,29 +189,57 @@ fn group_into(
     tongue: &Tongue,
     mut write_errors: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(Pending, Counts), Failure> {
-    let mut table = Sheet::open(input)?;
-    let found = find(&table, names)?;
+    let mut source = Source::open(input, names)?;
+    let found = source.found();
     let mut answers = Pending::create(output)?;
     answers.write(format!("{HEADER}\n").as_bytes())?;
     write_errors(&missing_columns(found, names, tongue))?;
     let taker = Taker { scheme, found, names, repairer: Repairer::new(scheme), unchecked };
     let mut counts = Counts::default();
     let mut line = Line::new(tongue);
-    let result = pipeline::run(
-        &mut table,
-        pipeline::workers(),
-        |batch| group_batch(&taker, batch, tongue),
-        |part: Part, progress| {
-            answers.write(&part.answers)?;
-            write_errors(&part.errors)?;
-            counts.add(part.counts);
-            line.tell(counts.rows, progress);
-            Ok(())
-        },
-    );
+    let mut take = |part: Part, progress| {
+        answers.write(&part.answers)?;
+        write_errors(&part.errors)?;
+        counts.add(part.counts);
+        line.tell(counts.rows, progress);
+        Ok(())
+    };
+    let result = match &mut source {
+        Source::Plain(table, _) => {
+            pipeline::run(table, pipeline::workers(), |batch| group_batch(&taker, batch, tongue), take)
+        }
+        Source::Pages(pages) => group_pages(&taker, pages, tongue, &mut take),
+    };
     line.end();
     result?;
     Ok((answers, counts))
+}
+
+fn group_pages(
+    taker: &Taker<'_>,
+    pages: &mut Pages,
+    tongue: &Tongue,
+    take: &mut dyn FnMut(Part, Progress) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut part = Part::default();
+    let mut done = 0;
+    let mut failed = Ok(());
+    let mut weighed = Vec::new();
+    let progress = |done| Progress { done, total: None };
+    pages.each(taker, |row, stay| {
+        part.counts.rows += 1;
+        done += 1;
+        for note in &stay.notes {
+            write_note(&mut part.errors, Some(row), stay.id, note, tongue);
+        }
+        answer(taker.scheme, stay, &mut weighed, &mut part);
+        if done % PAGES == 0 {
+            failed = take(std::mem::take(&mut part), progress(done));
+        }
+        if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    failed?;
+    take(part, progress(done))
 }
 
 /// Columns that rules ask for and the table lacks.
@@ -194,7 +261,7 @@ fn missing_columns(found: Found, names: &Names, tongue: &Tongue) -> Vec<u8> {
 }
 
 fn group_batch(taker: &Taker<'_>, batch: &Batch, tongue: &Tongue) -> Part {
-    let mut part = Part { answers: Vec::new(), errors: Vec::new(), counts: Counts::default() };
+    let mut part = Part::default();
     part.answers.reserve(batch.bytes() / 2);
     let mut weighed = Vec::new();
     let mut rows = batch.rows();
@@ -211,7 +278,8 @@ fn group_batch(taker: &Taker<'_>, batch: &Batch, tongue: &Tongue) -> Part {
             Err(fault) => {
                 let number = fault.row;
                 let value = fault.column.clone().unwrap_or_default();
-                let note = Note { severity: Severity::Refused, field: None, value, reason: Reason::Row(fault) };
+                let note =
+                    Note { severity: Severity::Refused, field: String::new(), value, reason: Reason::Row(fault) };
                 write_note(&mut part.errors, number, "", &note, tongue);
                 part.answers.extend_from_slice(b",,,,,,refused\n");
                 part.counts.refused += 1;
@@ -275,7 +343,7 @@ fn write_note(out: &mut Vec<u8>, row: Option<u64>, id: &str, note: &Note, tongue
     out.push(b',');
     out.extend_from_slice(note.severity.word().as_bytes());
     out.push(b',');
-    out.extend_from_slice(note.field.map_or("", Field::name).as_bytes());
+    out.extend_from_slice(note.field.as_bytes());
     out.push(b',');
     cell_for_people(out, &note.value);
     out.push(b',');

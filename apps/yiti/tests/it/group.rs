@@ -508,3 +508,30 @@ fn everything_the_command_says_has_words_in_both_languages() {
     let missing: Vec<&String> = keys.iter().filter(|key| is_missing(key)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn a_wide_hqms_table_is_grouped_explained_and_compared_like_a_plain_one() {
+    let desk = Desk::new();
+    let table = "A01,A02,A48,A49,A12C,A13,A14,A16,B12,B15,B16C,B20,B34C,C03C,C06x01C,C06x02C,C14x01C\r\n\
+        455,示范医院,sound,1,1,1960-05-01,65,,2026-02-01 10:00:00,2026-02-09 09:00:00,0301,8,1,I21.001,J96.000,-,36.0601\r\n\
+        455,示范医院,case,2,1,1960-05-01,65,,2026-02-01 10:00:00,2026-02-09 09:00:00,0301,8,1,i21.001,j96.000,,36.0601\r\n\
+        455,示范医院,newborn,1,2,2026-02-01,0,,2026-02-08 10:00:00,2026-02-09 09:00:00,0301,1,1,P23.900,,,\r\n\
+        455,示范医院,unknown,1,1,1960-05-01,65,,2026-02-01 10:00:00,2026-02-09 09:00:00,0301,8,1,Q99.999x,,,\r\n\
+        455,示范医院,uncounted,,1,1960-05-01,65,,2026-02-01 10:00:00,2026-02-09 09:00:00,0301,8,1,I21.001,,,\r\n";
+    let (gb18030, _, _) = encoding_rs::GB18030.encode(table);
+    let input = desk.put("hqms.csv", &gb18030);
+    let (code, answers, errors) = desk.group(&input, &[]);
+    assert_eq!(code, 2);
+    let ran = yiti(&["explain", "--scheme", "chs_drg_11", &input, "--id", "newborn-1"]);
+    assert_eq!(ran.code, 0, "{}", ran.complained);
+    let compared = yiti(&["compare", "chs_drg_11", "chs_drg_20", &input]);
+    assert_eq!(compared.code, 0, "{}", compared.complained);
+    let errors = errors.trim_start_matches('\u{feff}');
+    insta::assert_snapshot!("hqms", format!("{answers}\n{errors}\n{}\n{}", ran.said, compared.said));
+    // The same as UTF-8; a half-written one leaves nothing.
+    assert_eq!(desk.group(&desk.put("utf8.csv", table), &[]).1, answers);
+    let half = table.find("0301,1,1,P23").unwrap();
+    let (code, _, errors) = desk.group(&desk.put("half.csv", &table.as_bytes()[..half]), &[]);
+    assert_eq!(code, 1);
+    assert!(errors.contains(",failed,") && errors.contains("文件不完整"), "{errors}");
+}
