@@ -5,6 +5,8 @@
 //! - [`group`]: the page as a record to group: pure. [`schemes`]: the grouping schemes that come with the platform.
 //! - [`assess`]: group and price of a page by the rules that hold where and when the stay is: pure. [`norm`]: what is
 //!   usual for a group: pure. [`settings`]: which rules hold where.
+//! - [`settle`]: a month from its final pages: pure. [`settlement`]: acts on months and years. [`store_settlement`]: their
+//!   rows.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
@@ -17,7 +19,10 @@ pub mod group;
 pub mod norm;
 pub mod schemes;
 pub mod settings;
+pub mod settle;
+pub mod settlement;
 pub mod store;
+pub mod store_settlement;
 
 pub use actions::Error;
 pub use settings::Definitions;
@@ -25,8 +30,11 @@ pub use settings::Definitions;
 use yiti_store::Migration;
 
 /// The tables of this slice.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 11001,
-    name: "stays grouped and priced",
-    sql: include_str!("../migrations/11001_stay.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 11001, name: "stays grouped and priced", sql: include_str!("../migrations/11001_stay.sql") },
+    Migration {
+        version: 11002,
+        name: "settlement and regrouping",
+        sql: include_str!("../migrations/11002_settlement.sql"),
+    },
+];

@@ -6,8 +6,8 @@ use yiti_record::front_page::{FrontPage, FrontPageId, Status, Stored};
 use yiti_record::patient::Sex;
 use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
 
-use crate::check::{Finding, Severity};
 use crate::assess::{Assessed, complication_key, outcome_key};
+use crate::check::{Finding, Severity};
 
 /// Stands in `listed_on` for a stay without discharge.
 const NOT_DISCHARGED: &str = "9999-12-31";
