@@ -7,6 +7,7 @@
 //!   usual for a group: pure. [`settings`]: which rules hold where.
 //! - [`settle`]: a month from its final pages: pure. [`settlement`]: acts on months and years. [`store_settlement`]: their
 //!   rows.
+//! - [`regroup`]: stays under another scheme or tariff: pure. [`regrouping`]: the act of it. [`store_regroup`]: its rows.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
@@ -17,11 +18,14 @@ pub mod columns;
 pub mod field;
 pub mod group;
 pub mod norm;
+pub mod regroup;
+pub mod regrouping;
 pub mod schemes;
 pub mod settings;
 pub mod settle;
 pub mod settlement;
 pub mod store;
+pub mod store_regroup;
 pub mod store_settlement;
 
 pub use actions::Error;
