@@ -18,6 +18,7 @@ pub mod columns;
 pub mod field;
 pub mod group;
 pub mod norm;
+pub mod pages;
 pub mod regroup;
 pub mod regrouping;
 pub mod schemes;

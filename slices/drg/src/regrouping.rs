@@ -10,7 +10,7 @@ use serde_json::json;
 use yiti_directory::{Actor, Cx, Forbidden, InstitutionId, Platform, Scope};
 use yiti_kernel::{Date, Uuid};
 use yiti_record::front_page::{self, Cursor, FrontPage, FrontPageId, Status};
-use yiti_store::{Error as StoreError, Reader};
+use yiti_store::{Digest, Error as StoreError, Reader};
 
 use crate::regroup::{self, Target, Totals};
 use crate::settings::Definitions;
@@ -202,7 +202,9 @@ async fn portions(platform: &Platform, actor: &Arc<Actor>, run: &RunRow) -> Resu
     let tree = platform.tree();
     let scope = tree.get(run.institution).ok_or(StoreError::NotFound)?.scope;
     let definitions = platform.kit.get::<Definitions>();
-    let (mut totals, mut hash, mut after) = (Totals::default(), String::new(), None);
+    let about = [run.scheme_hash.clone(), run.pack_hash.clone(), run.from_on.to_string(), run.until_on.to_string()];
+    let mut hash = Digest::of(about.join("\t").as_bytes()).to_string();
+    let (mut totals, mut after) = (Totals::default(), None);
     loop {
         let read = portion(&mut platform.store.read().await?, scope, run, after.as_ref()).await?;
         let Some((last, portion)) = read else { break };
