@@ -113,6 +113,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let diagnostics = yiti_diagnostics::Definitions::load(&below("diagnostics/")).map_err(|f| faults.extend(f)).ok();
     let tables = [below("drg/"), below("payment/"), below("frontpage/")].concat();
     let drg = yiti_drg::Definitions::load(&tables, &|path| bytes(overlay, path)).map_err(|f| faults.extend(f)).ok();
+    let settlement = yiti_drg::settle::Rules::load(&tables).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     let sources: BTreeSet<&str> = files
@@ -136,6 +137,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(drg) = &drg {
         cited.extend(drg.sources.iter().cloned());
     }
+    if let Some(settlement) = &settlement {
+        cited.extend(settlement.sources.iter().cloned());
+    }
     if let Some(limits) = &limits {
         cited.push(("security.toml".into(), limits.provenance.source.clone()));
     }
@@ -144,9 +148,11 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics, measures, drg) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(drg)) if faults.is_empty() => {
-            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(drg);
+    match (roles, limits, rules, diagnostics, measures, drg.zip(settlement)) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some((drg, settlement)))
+            if faults.is_empty() =>
+        {
+            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(drg).with(settlement);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

@@ -45,6 +45,8 @@ const ENTRIES: &[(&str, &str, &str, &str, &str)] = &[
     ("diagnostics.match", "/unmatched", "link", "unmatched", ""),
     ("diagnostics.follow", "/requests", "list-details", "requests", ""),
     ("diagnostics.request", "/patients", "users", "patients", ""),
+    ("drg.read", "/drg", "clipboard-list", "drg", ""),
+    ("drg.read", "/drg/what-if", "adjustments", "what_if", ""),
     ("measure.read", "/figures/turnaround", "chart-bar", "figures", ""),
     ("duty.read", "/rota", "calendar-week", "rota", ""),
     ("directory.read", "/institutions", "building-hospital", "institutions", ""),

@@ -68,7 +68,13 @@ pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<(A
 /// All areas of the site.
 #[must_use]
 pub fn slices() -> Vec<Slice> {
-    vec![home::slice(), yiti_diagnostics::pages::slice(), yiti_administration::slice(), yiti_dicom::dicomweb::slice()]
+    vec![
+        home::slice(),
+        yiti_diagnostics::pages::slice(),
+        yiti_drg::pages::slice(),
+        yiti_administration::slice(),
+        yiti_dicom::dicomweb::slice(),
+    ]
 }
 
 /// The pages of a platform.

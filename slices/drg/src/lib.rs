@@ -8,6 +8,7 @@
 //! - [`settle`]: a month from its final pages: pure. [`settlement`]: acts on months and years. [`store_settlement`]: their
 //!   rows.
 //! - [`regroup`]: stays under another scheme or tariff: pure. [`regrouping`]: the act of it. [`store_regroup`]: its rows.
+//! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
 pub mod actions;
@@ -28,6 +29,7 @@ pub mod settlement;
 pub mod store;
 pub mod store_regroup;
 pub mod store_settlement;
+pub mod what_if;
 
 pub use actions::Error;
 pub use settings::Definitions;

@@ -18,6 +18,8 @@ use crate::schemes::Schemes;
 
 const PATH: &str = "drg/settings.toml";
 const DEFAULTS: &str = "payment/defaults.toml";
+/// No pack either: read by [`crate::settle`].
+const SETTLEMENT: &str = "payment/settlement.toml";
 
 /// `drg/settings.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -191,20 +193,17 @@ impl Definitions {
     }
 }
 
-/// Every pack whose head and groups lie in `payment/`.
+/// Every pack of `payment/`: a table of groups and its head.
 fn book(files: &[File], faults: &mut Vec<Fault>) -> Book {
     let mut book = Book::default();
     let Some(defaults) = files.iter().find(|file| file.path == DEFAULTS) else {
         faults.push(fault(DEFAULTS, 0, "the file is missing"));
         return book;
     };
-    for head in files.iter().filter(|file| file.path.starts_with("payment/") && file.path.ends_with(".toml")) {
-        if head.path == DEFAULTS {
-            continue;
-        }
-        let path = head.path.replace(".toml", ".csv");
-        let Some(groups) = files.iter().find(|file| file.path == path) else {
-            faults.push(fault(&path, 0, "the table of groups is missing"));
+    for groups in files.iter().filter(|file| file.path.starts_with("payment/") && file.path.ends_with(".csv")) {
+        let path = groups.path.replace(".csv", ".toml");
+        let Some(head) = files.iter().find(|file| file.path == path) else {
+            faults.push(fault(&path, 0, "the head of this table of groups is missing"));
             continue;
         };
         let given = [head, groups, defaults].map(|file| drg_payment::File { name: &file.path, text: &file.text });

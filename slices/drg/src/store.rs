@@ -598,6 +598,42 @@ pub struct Finished {
     pub stay_days: Option<u32>,
 }
 
+/// What the finished stays of a group come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mean {
+    /// Stays with days and cost.
+    pub stay_count: u32,
+    /// Sum of their days.
+    pub days: i64,
+    /// Sum of their cost.
+    pub cost: Fen,
+}
+
+/// Sums of the finished stays of a group in the whole of `scope`, discharged from `from` to `until`, both included.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn mean(
+    reader: &mut Reader,
+    scope: Scope,
+    (scheme, drg): (&str, &str),
+    (from, until): (Date, Date),
+) -> Result<Mean, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n, cast(coalesce(sum(s.stay_days), 0) as bigint) as days,
+                     cast(coalesce(sum(s.cost), 0) as bigint) as cost
+                 from drg_stay s join institution i on i.id = s.institution_id
+                 where s.scheme = $3 and s.drg = $4 and s.status = 'final' and s.discharged_on between $5 and $6
+                     and s.cost is not null and s.stay_days is not null and i.tree_low between $1 and $2"
+            ),
+            args![scope.low, scope.high, scheme, drg, from, until],
+        )
+        .await?;
+    Ok(Mean { stay_count: row.get("n")?, days: row.get("days")?, cost: Fen(row.get("cost")?) })
+}
+
 /// Finished stays of a group in the whole of `scope`, discharged from `from` to `until`, both included; the newest
 /// `limit` of them.
 ///

@@ -294,8 +294,7 @@ impl Maker<'_> {
         };
         let whole = around(&mut self.chance, profile.days).max(2);
         let so_far = self.chance.between(1, whole + 1);
-        let mut made =
-            self.make(profile, (&place, institution, &department), time::day(now), so_far, Status::Draft)?;
+        let mut made = self.make(profile, (&place, institution, &department), time::day(now), so_far, Status::Draft)?;
         // Most of the cost falls on the first days.
         let percent = (40 + 60 * so_far / whole).min(100 + 3 * so_far);
         scale(&mut made.page.costs, percent);

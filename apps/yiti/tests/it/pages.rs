@@ -101,6 +101,8 @@ impl World {
             self.one(branch).await
         } else if path.starts_with("/reports/") {
             self.one(sql!("select report_id as id from report_version limit 1")).await
+        } else if path.starts_with("/drg/stays/") {
+            self.one(sql!("select id from drg_stay where status = 'draft' limit 1")).await
         } else if path.starts_with("/verify/") {
             self.one(sql!("select verification_code as id from report_version limit 1")).await
         } else if path.starts_with("/people/") {

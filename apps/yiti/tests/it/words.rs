@@ -56,9 +56,15 @@ fn every_refusal_has_words_in_both_languages() {
         for line in text.lines() {
             // Keys are written whole where a rule names its text.
             for part in line.split('"').skip(1).step_by(2) {
-                let is_key = ["diagnostics.refused.", "diagnostics.incomplete.", "diagnostics.error."]
-                    .iter()
-                    .any(|start| part.starts_with(start) && part.len() > start.len());
+                let is_key = [
+                    "diagnostics.refused.",
+                    "diagnostics.incomplete.",
+                    "diagnostics.error.",
+                    "drg.error.",
+                    "drg.fault.",
+                ]
+                .iter()
+                .any(|start| part.starts_with(start) && part.len() > start.len());
                 if is_key && missing(part) {
                     faults.insert(format!("{path}: {part}"));
                 }
