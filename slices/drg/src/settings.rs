@@ -18,8 +18,6 @@ use crate::schemes::Schemes;
 
 const PATH: &str = "drg/settings.toml";
 const DEFAULTS: &str = "payment/defaults.toml";
-/// No pack either: read by [`crate::settle`].
-const SETTLEMENT: &str = "payment/settlement.toml";
 
 /// `drg/settings.toml`.
 #[derive(Debug, Clone, Deserialize)]

@@ -62,6 +62,8 @@ fn every_refusal_has_words_in_both_languages() {
                     "diagnostics.error.",
                     "drg.error.",
                     "drg.fault.",
+                    "settlement_error.",
+                    "regroup_error.",
                 ]
                 .iter()
                 .any(|start| part.starts_with(start) && part.len() > start.len());

@@ -129,7 +129,9 @@ async fn list_page(app: &App, visitor: &Visitor, form: Form) -> Result<ListPage,
         changed: run.changed_count,
         started: format!("{} {}", run.started_name, ui.short_time(&run.started_at)),
     });
-    let packs = definitions.book.packs().iter().map(|pack| {
+    // A tariff whose scheme is not there cannot be asked for.
+    let usable = definitions.book.packs().iter().filter(|pack| definitions.schemes.get(pack.scheme()).is_some());
+    let packs = usable.map(|pack| {
         let words = format!("{} ({})", pack_name(&ui, &definitions, pack.id()), scheme_name(&definitions, pack.scheme()));
         (pack.id().to_owned(), words)
     });

@@ -1,0 +1,5 @@
+//! The slice against real stores.
+
+mod regroup;
+mod settlement;
+mod site;
