@@ -294,7 +294,6 @@ struct RunPage {
     ui: Ui,
     form: Form,
     id: SettlementRunId,
-    month: String,
     place: String,
     insurance: String,
     run: RunRow,
@@ -366,7 +365,6 @@ async fn run_page(
     Ok(RunPage {
         form: Form::blank(),
         id,
-        month: run.month.clone(),
         place: tree.name(run.institution).to_owned(),
         insurance: ui.word("drg.insurance", &run.insurance),
         status: run.status.key(),

@@ -46,8 +46,8 @@ async fn a_corrected_page_shows_in_the_next_run_and_the_delta_adds_up() {
         // What the run says is what the stays say, and what it sums.
         let mut fund = 0;
         for line in lines.iter().filter(|line| line.settled.unpriced.is_empty()) {
-            let stay = yiti_drg::store::get(&mut reader, &yiti_drg::store::Reach::all(scope), line.settled.stay);
-            let stay = stay.await.unwrap();
+            let reach = yiti_drg::store::Reach::all(scope);
+            let stay = yiti_drg::store::get(&mut reader, &reach, line.settled.stay).await.unwrap();
             assert_eq!((stay.fund.unwrap().0, &stay.drg), (line.settled.sums.fund.0, &line.settled.drg));
             assert_eq!(line.settled.sums.prepaid.0 + line.settled.sums.retained.0, line.settled.sums.fund.0);
             fund += line.settled.sums.fund.0;

@@ -164,9 +164,12 @@ impl Site {
         let actor = self.house.hire(login, role, self.house.lead, Title::None).await;
         let (person, own) = (actor.person.unwrap(), login.to_owned());
         let hash = sign_in::hash(PASSWORD, 10).await.unwrap();
-        let store = &self.house.platform.store;
-        let set = move |tx: &mut yiti_store::Tx| sign_in_account(tx, person, own, hash);
-        store.write(set).await.unwrap();
+        let set = self
+            .house
+            .platform
+            .store
+            .write(move |tx| Box::pin(async move { sign_in::set_account(tx, person, &own, &hash, false).await }));
+        set.await.unwrap();
         let body = format!("account={login}&password={}", PASSWORD.replace(' ', "+"));
         let got = self.send(Method::POST, "", "/sign-in", body).await;
         assert_eq!(got.status, StatusCode::SEE_OTHER);
@@ -228,15 +231,6 @@ impl Site {
         }
         promised.len()
     }
-}
-
-fn sign_in_account(
-    tx: &mut yiti_store::Tx,
-    person: yiti_directory::PersonId,
-    login: String,
-    hash: String,
-) -> yiti_store::Act<'_, Result<(), yiti_store::Error>> {
-    Box::pin(async move { sign_in::set_account(tx, person, &login, &hash, false).await })
 }
 
 /// Every link that promises a number of rows.
