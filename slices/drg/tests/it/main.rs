@@ -1,5 +1,10 @@
-//! The slice against real stores.
+//! The slice against a real store and through the real router.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod pages;
 mod regroup;
 mod settlement;
 mod site;
+mod story;
+mod support;

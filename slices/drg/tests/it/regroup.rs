@@ -13,7 +13,8 @@ use yiti_record::front_page::{self, Status};
 use yiti_store::testing::{on_both, sqlite};
 use yiti_store::{args, sql};
 
-use crate::site::{MIGRATIONS, Site, february, house, save, stay};
+use crate::site::{Site, february, house, save, stay};
+use crate::support::MIGRATIONS;
 
 fn order(institution: yiti_directory::InstitutionId, scheme: &str, pack: &str) -> Order {
     Order {
@@ -28,7 +29,7 @@ fn order(institution: yiti_directory::InstitutionId, scheme: &str, pack: &str) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_comparison_says_what_grouping_each_page_alone_says() {
-    on_both(&MIGRATIONS, |opened| async move {
+    on_both(MIGRATIONS, |opened| async move {
         let house = house(opened).await;
         let platform = &house.platform;
         let officer = house.hire("officer", "insurance", house.lead, Title::None).await;
@@ -132,7 +133,7 @@ async fn the_comparison_says_what_grouping_each_page_alone_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_shows_progress_and_each_figure_opens_its_cases() {
-    let opened = sqlite(&MIGRATIONS).await;
+    let opened = sqlite(MIGRATIONS).await;
     let site = Site::open(opened.store.clone()).await;
     let (officer, cookie) = site.sign_in("officer", "insurance").await;
     february(&site.house, &officer).await;

@@ -11,7 +11,8 @@ use yiti_record::front_page::Diagnosis;
 use yiti_store::testing::{on_both, sqlite};
 use yiti_store::{args, sql};
 
-use crate::site::{MIGRATIONS, Site, february, house, save, stay};
+use crate::site::{Site, february, house, save, stay};
+use crate::support::MIGRATIONS;
 
 fn order(institution: yiti_directory::InstitutionId) -> Order {
     Order {
@@ -25,7 +26,7 @@ fn order(institution: yiti_directory::InstitutionId) -> Order {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrected_page_shows_in_the_next_run_and_the_delta_adds_up() {
-    on_both(&MIGRATIONS, |store| async move {
+    on_both(MIGRATIONS, |store| async move {
         let house = house(store).await;
         let platform = &house.platform;
         let officer = house.hire("officer", "insurance", house.lead, Title::None).await;
@@ -134,7 +135,7 @@ async fn a_corrected_page_shows_in_the_next_run_and_the_delta_adds_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_balances_to_the_fen_and_a_later_correction_overtakes_it() {
-    on_both(&MIGRATIONS, |store| async move {
+    on_both(MIGRATIONS, |store| async move {
         let house = house(store).await;
         let platform = &house.platform;
         let officer = house.hire("officer", "insurance", house.lead, Title::None).await;
@@ -214,7 +215,7 @@ async fn a_year_balances_to_the_fen_and_a_later_correction_overtakes_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_settle_once_and_each_figure_opens_its_cases() {
-    let opened = sqlite(&MIGRATIONS).await;
+    let opened = sqlite(MIGRATIONS).await;
     let site = Site::open(opened.store.clone()).await;
     let (officer, cookie) = site.sign_in("officer", "insurance").await;
     let (_, other) = site.sign_in("other", "president").await;

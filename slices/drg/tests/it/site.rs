@@ -1,7 +1,5 @@
 //! A small group with final front pages, its people, and its pages over HTTP.
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,52 +11,28 @@ use yiti_directory::sign_in::{self, Limits};
 use yiti_directory::testing::House;
 use yiti_directory::{Actor, InstitutionId, Kit, Roles, Title};
 use yiti_drg::settle::Rules;
-use yiti_drg::{Definitions, Error, actions};
+use yiti_drg::{Error, actions};
 use yiti_kernel::civil::date;
-use yiti_kernel::definition::{self, File};
+use yiti_kernel::definition;
 use yiti_kernel::{Date, Fen, SignedDuration, time};
 use yiti_record::front_page::{self, Diagnosis, FrontPage, FrontPageId, Procedure, Sex, Source, Status};
-use yiti_store::{Migration, Store};
+use yiti_store::Store;
 use yiti_web::{App, NoCounts, Settings};
+
+use crate::support::{definitions, file};
 
 const PASSWORD: &str = "correct horse battery";
 
-/// The tables of the slice and of what it stands on.
-pub(crate) const MIGRATIONS: [&[Migration]; 3] =
-    [yiti_directory::MIGRATIONS, yiti_record::MIGRATIONS, yiti_drg::MIGRATIONS];
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions")
-}
-
-fn one(path: &str) -> File {
-    File { path: path.into(), text: std::fs::read_to_string(folder().join(path)).unwrap() }
-}
-
-fn files() -> Vec<File> {
-    let mut files = Vec::new();
-    for below in ["drg", "payment", "frontpage"] {
-        for entry in std::fs::read_dir(folder().join(below)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ending| ending == "toml" || ending == "csv") {
-                files.push(one(&format!("{below}/{}", path.file_name().unwrap().to_string_lossy())));
-            }
-        }
-    }
-    files
-}
-
-/// The definitions that come with the product.
-pub(crate) fn definitions() -> Definitions {
-    let find = |path: &str| std::fs::read(folder().join(path)).ok().map(Cow::Owned);
-    Definitions::load(&files(), &find).unwrap_or_else(|faults| panic!("{faults:?}"))
+/// The files of settlement.
+fn rules() -> Rules {
+    let files = ["payment/settlement.toml", "drg/settlement.toml"].map(file);
+    Rules::load(&files).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 /// A small group in an empty store.
 pub(crate) async fn house(store: Store) -> House {
-    let roles = Roles::load(&one("roles.toml")).unwrap();
-    let rules = Rules::load(&files()).unwrap_or_else(|faults| panic!("{faults:?}"));
-    House::build(store, roles, Kit::default().with(definitions()).with(rules)).await
+    let roles = Roles::load(&file("roles.toml")).unwrap();
+    House::build(store, roles, Kit::default().with(definitions()).with(rules())).await
 }
 
 /// A final page of a stay that ended on `on`; odd ones are acute myocardial infarctions with a stent.
@@ -153,7 +127,7 @@ impl Got {
 impl Site {
     pub(crate) async fn open(store: Store) -> Self {
         let house = house(store).await;
-        let limits: Limits = definition::read(&one("security.toml")).unwrap();
+        let limits: Limits = definition::read(&file("security.toml")).unwrap();
         let settings = Settings { base_url: "https://yiti.example".into(), ..Settings::default() };
         let app = App::new(house.platform.clone(), limits, settings, Arc::new(NoCounts));
         Self { router: yiti_web::router(app, vec![yiti_drg::pages::slice()]), house }
