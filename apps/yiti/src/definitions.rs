@@ -137,6 +137,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     let tables = [below("drg/"), below("payment/"), below("frontpage/")].concat();
     let drg = yiti_drg::Definitions::load(&tables, &|path| bytes(overlay, path)).map_err(|f| faults.extend(f)).ok();
     let analysis = yiti_drg::compare::Analysis::load(&tables).map_err(|f| faults.extend(f)).ok();
+    let settlement = yiti_drg::settle::Rules::load(&tables).map_err(|f| faults.extend(f)).ok();
     let facts = [&yiti_diagnostics::facts::REMOTE_READ, &yiti_drg::facts::STAY];
     let measures = yiti_measure::Measures::load(&below("measures/"), &facts).map_err(|f| faults.extend(f)).ok();
     // What is packed and shipped is unpacked by the tests; what the hospital has put in its place is unpacked now.
@@ -171,6 +172,9 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(analysis) = &analysis {
         cited.extend(analysis.sources().map(owned));
     }
+    if let Some(settlement) = &settlement {
+        cited.extend(settlement.sources.iter().cloned());
+    }
     if let Some(limits) = &limits {
         cited.push(("security.toml".into(), limits.provenance.source.clone()));
     }
@@ -182,11 +186,11 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
-    match (roles, limits, rules, diagnostics, measures, drg.zip(analysis)) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some((drg, analysis)))
+    match (roles, limits, rules, diagnostics, measures, drg.zip(analysis).zip(settlement)) {
+        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(((drg, analysis), settlement)))
             if faults.is_empty() =>
         {
-            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(analysis);
+            let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(analysis).with(settlement);
             let kit = kit.share(&drg.checks).share(&drg.codes).share(&drg.schemes).with(drg);
             Ok(Definitions { roles, limits, kit, files })
         }

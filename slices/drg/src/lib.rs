@@ -7,6 +7,9 @@
 //!   usual for a group: pure. [`settings`]: which rules hold where.
 //! - [`analysis`]: figures over finished stays: pure. [`compare`], [`ceilings`]: what they are held against. [`quarter`]: the
 //!   frozen pack of a quarter. [`facts`]: what measures see. [`store_analysis`]: rows of all that.
+//! - [`settle`]: a month from its final pages: pure. [`settlement`]: acts on months and years. [`store_settlement`]: their
+//!   rows.
+//! - [`regroup`]: stays under another scheme or tariff: pure. [`regrouping`]: the act of it. [`store_regroup`]: its rows.
 //! - [`what_if`]: another coding of the same stay, grouped and priced: pure.
 //! - [`actions`]: opening, typing and saving a stay; every save groups ([`actions::front_page_saved`]). [`store`]: rows.
 
@@ -25,10 +28,16 @@ pub mod group;
 pub mod norm;
 pub mod pages;
 pub mod quarter;
+pub mod regroup;
+pub mod regrouping;
 pub mod schemes;
 pub mod settings;
+pub mod settle;
+pub mod settlement;
 pub mod store;
 pub mod store_analysis;
+pub mod store_regroup;
+pub mod store_settlement;
 pub mod what_if;
 
 pub use actions::Error;
@@ -39,5 +48,10 @@ use yiti_store::Migration;
 /// The tables of this slice.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 11001, name: "stays grouped and priced", sql: include_str!("../migrations/11001_stay.sql") },
+    Migration {
+        version: 11002,
+        name: "settlement and regrouping",
+        sql: include_str!("../migrations/11002_settlement.sql"),
+    },
     Migration { version: 11003, name: "analysis of stays", sql: include_str!("../migrations/11003_analysis.sql") },
 ];

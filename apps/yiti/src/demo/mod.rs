@@ -7,6 +7,7 @@
 //! - [`pictures`]: sample pictures with the patient's identifiers put in.
 //! - [`readings`]: history and live queue.
 //! - [`stays`]: a year of discharges, and the patients in hospital now.
+//! - [`settlements`]: settled months, a correction, a clearing, a comparison.
 //!
 //! Leaves out: anything real. `demo/county.toml` holds the made-up names.
 
@@ -14,6 +15,7 @@ pub mod chance;
 pub mod county;
 pub mod pictures;
 pub mod readings;
+pub mod settlements;
 pub mod stays;
 
 use std::sync::Arc;
@@ -80,6 +82,7 @@ pub async fn fill(platform: &Arc<Platform>, limits: &Limits, size: Size) -> anyh
     let county = county::build(platform, limits, &plan, size.residents, &mut chance).await?;
     readings::fill(platform, &plan, &county, size.readings, &mut chance).await?;
     stays::fill(platform, &plan, &county, (size.stays, DRAFTS)).await?;
+    settlements::fill(platform, &county).await?;
     Ok(county.sign_ins)
 }
 

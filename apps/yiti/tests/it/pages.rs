@@ -101,6 +101,13 @@ impl World {
             self.one(branch).await
         } else if path.starts_with("/reports/") {
             self.one(sql!("select report_id as id from report_version limit 1")).await
+        } else if path.starts_with("/drg/settlement/") {
+            // A correction, which has everything that a run may have.
+            self.one(sql!("select id from drg_settlement_run where previous_id is not null limit 1")).await
+        } else if path.starts_with("/drg/clearing/") {
+            self.one(sql!("select id from drg_clearing limit 1")).await
+        } else if path.starts_with("/drg/regroup/") {
+            self.one(sql!("select id from drg_regroup_run limit 1")).await
         } else if path.starts_with("/drg/stays/") {
             self.one(sql!("select id from drg_stay where status = 'draft' limit 1")).await
         } else if path.starts_with("/verify/") {

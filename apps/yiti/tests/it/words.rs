@@ -63,6 +63,8 @@ fn every_refusal_has_words_in_both_languages() {
                     "drg.error.",
                     "drg.fault.",
                     "drg_analysis_error.",
+                    "settlement_error.",
+                    "regroup_error.",
                 ]
                 .iter()
                 .any(|start| part.starts_with(start) && part.len() > start.len());

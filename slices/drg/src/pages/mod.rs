@@ -3,6 +3,7 @@
 mod analysis;
 mod cases;
 mod ceilings;
+mod clearing;
 mod codes;
 mod desk;
 mod edit;
@@ -10,6 +11,9 @@ mod failures;
 mod figure;
 mod problem;
 mod quarter;
+mod regroup;
+mod settlement;
+mod settlement_sheet;
 mod shared;
 mod stay;
 mod what_if;
@@ -29,5 +33,8 @@ pub fn slice() -> Slice {
     let slice = cases::add(slice);
     let slice = failures::add(slice);
     let slice = ceilings::add(slice);
-    quarter::add(slice)
+    let slice = quarter::add(slice);
+    let slice = settlement::add(slice);
+    let slice = clearing::add(slice);
+    regroup::add(slice)
 }

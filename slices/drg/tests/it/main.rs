@@ -4,5 +4,8 @@
 
 mod analysis;
 mod pages;
+mod regroup;
+mod settlement;
+mod site;
 mod story;
 mod support;
