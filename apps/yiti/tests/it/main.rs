@@ -8,5 +8,6 @@ mod group;
 mod layers;
 mod pages;
 mod statements;
+mod stays;
 mod tidy;
 mod words;
