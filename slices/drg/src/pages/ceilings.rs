@@ -35,9 +35,8 @@ struct Line {
     over_href: String,
     share: String,
     ceiling: String,
-    /// Width of the bar, 0 to 100, and where the ceiling stands on it.
+    /// Width of the bar, 0 to 100.
     width: String,
-    mark: String,
     excess: String,
     standing: &'static str,
     tag: &'static str,
@@ -176,7 +175,6 @@ fn line(app: &App, ui: &Ui, question: &Question, it: &Judged, said: &[Justificat
         share: it.share_e6.map(|share| figure::percent(share, 1)).unwrap_or_default(),
         ceiling: figure::percent(i64::from(it.ceiling_e3) * 1000, 1),
         width: width(it.share_e6.unwrap_or_default()),
-        mark: width(i64::from(it.ceiling_e3) * 1000),
         excess: if it.excess.0 > 0 { figure::yuan(it.excess) } else { String::new() },
         standing: it.standing.key(),
         tag,
