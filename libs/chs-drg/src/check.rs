@@ -164,22 +164,22 @@ impl Scheme {
             faults.push(Fault::NoPrincipal);
         }
         for (position, code) in record.dx.iter().enumerate() {
-            let known = self.dx.find(code).and_then(|number| self.definition.dx.get(number as usize));
+            let grey = self.dx.grey(code);
             let code = || (*code).to_owned();
-            match known {
+            match grey {
                 None if position == 0 && record.dx.first() == Some(&"") => {}
                 None => faults.push(Fault::UnknownDiagnosis { position, code: code() }),
-                Some(known) if known.grey => faults.push(Fault::GreyDiagnosis { position, code: code() }),
-                Some(_) => {}
+                Some(true) => faults.push(Fault::GreyDiagnosis { position, code: code() }),
+                Some(false) => {}
             }
         }
         for (position, code) in record.px.iter().enumerate() {
-            let known = self.px.find(code).and_then(|number| self.definition.px.get(number as usize));
+            let grey = self.px.grey(code);
             let code = || (*code).to_owned();
-            match known {
+            match grey {
                 None => faults.push(Fault::UnknownProcedure { position, code: code() }),
-                Some(known) if known.grey => faults.push(Fault::GreyProcedure { position, code: code() }),
-                Some(_) => {}
+                Some(true) => faults.push(Fault::GreyProcedure { position, code: code() }),
+                Some(false) => {}
             }
         }
         numbers(record, &mut faults);

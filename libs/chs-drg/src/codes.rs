@@ -31,8 +31,11 @@ struct Key {
     middle: u32,
 }
 
-/// Bits of `Slot::number` that hold the number; the text's length stands above them.
-const NUMBER_BITS: u32 = 24;
+/// Bits of `Slot::number` that hold the number; the next one says that the code is grey, and the text's length stands
+/// above.
+const NUMBER_BITS: u32 = 23;
+const GREY: u32 = 1 << NUMBER_BITS;
+const LENGTH_SHIFT: u32 = NUMBER_BITS + 1;
 
 impl<V: Copy> Codes<V> {
     /// Takes codes that `Definition::check` has passed: short and distinct. values: [code]
@@ -45,7 +48,8 @@ impl<V: Copy> Codes<V> {
             let mut at = (hash(key, length) >> shift) as usize;
             while let Some(slot) = slots.get_mut(at) {
                 if slot.number == 0 {
-                    *slot = Slot { key, number: length << NUMBER_BITS | number, value: *value };
+                    let grey = if code.grey { GREY } else { 0 };
+                    *slot = Slot { key, number: length << LENGTH_SHIFT | grey | number, value: *value };
                     break;
                 }
                 at = (at + 1) & (size - 1);
@@ -57,12 +61,23 @@ impl<V: Copy> Codes<V> {
     /// The code's number and value.
     #[inline]
     pub(crate) fn get(&self, text: &str) -> Option<(u32, V)> {
+        self.slot(text).map(|slot| (slot.number & (GREY - 1), slot.value))
+    }
+
+    /// Whether the code is grey; none when it is unknown.
+    #[inline]
+    pub(crate) fn grey(&self, text: &str) -> Option<bool> {
+        self.slot(text).map(|slot| slot.number & GREY != 0)
+    }
+
+    #[inline]
+    fn slot(&self, text: &str) -> Option<&Slot<V>> {
         let (key, length) = key(text)?;
         let mut at = (hash(key, length) >> self.shift) as usize;
         loop {
             let slot = self.slots.get(at)?;
-            if slot.key == key && slot.number >> NUMBER_BITS == length {
-                return Some((slot.number & ((1 << NUMBER_BITS) - 1), slot.value));
+            if slot.key == key && slot.number >> LENGTH_SHIFT == length {
+                return Some(slot);
             }
             if slot.number == 0 {
                 return None;
@@ -119,11 +134,13 @@ mod tests {
         // Texts of one letter differ by their length alone.
         texts.extend((1..=CODE_BYTES_MAX).map(|length| "A".repeat(length)));
         texts.extend((0..9).map(|n| format!("01234567{n}9012345678")));
-        let codes: Vec<Code> = texts.into_iter().map(|text| Code { text, listed: true, grey: false }).collect();
+        let grey = |text: &str| text.ends_with('1');
+        let codes: Vec<Code> = texts.into_iter().map(|text| Code { listed: true, grey: grey(&text), text }).collect();
         let values: Vec<u16> = (0..codes.len() as u16).collect();
         let table = Codes::new(&codes, &values, 0);
         for (code, number) in codes.iter().zip(0u32..) {
             assert_eq!(table.get(&code.text), Some((number, number as u16)));
+            assert_eq!(table.grey(&code.text), Some(code.grey));
         }
         for absent in ["", "B", "A00", "A00.000x99999", "AAAAAAAAAAAAAAAAAAAAA", "a code longer than any other code"] {
             assert_eq!(table.get(absent), None);

@@ -189,9 +189,12 @@ pub(crate) fn cut(line: &str, delimiter: u8, spans: &mut Vec<(u32, u32)>, scratc
         return true;
     }
     let mut start = 0;
-    for end in memchr_iter(delimiter, line.as_bytes()) {
-        spans.push((start, end as u32));
-        start = end as u32 + 1;
+    // Cells are short: going byte by byte is quicker than a search for each.
+    for (byte, end) in line.bytes().zip(0u32..) {
+        if byte == delimiter {
+            spans.push((start, end));
+            start = end + 1;
+        }
     }
     spans.push((start, line.len() as u32));
     false
