@@ -298,11 +298,11 @@ pub async fn runs(reader: &mut Reader, scope: Scope, process: Uuid) -> Result<Ve
 /// Which lines of a comparison a list shows; empty means all.
 #[derive(Debug, Clone, Default)]
 pub struct LineFilter {
-    /// Where the answers part.
+    /// Where the answers part; `moved` for every stay whose group changes.
     pub kind: String,
-    /// The group before.
+    /// The group before, or the letter of its category.
     pub before: String,
-    /// The group after.
+    /// The group after, or the letter of its category.
     pub after: String,
     /// Only of this institution.
     pub institution: Option<InstitutionId>,
@@ -333,8 +333,11 @@ pub async fn lines(
         .one(
             sql!(
                 "select count(*) as n from drg_regroup_line l
-                 where l.run_id = $1 and ($2 = '' or l.kind = $2) and ($3 = '' or l.drg_before = $3)
-                     and ($4 = '' or l.drg_after = $4) and (l.institution_id = $5 or $5 is null)"
+                 where l.run_id = $1
+                     and ($2 = '' or l.kind = $2 or ($2 = 'moved' and l.drg_before <> l.drg_after))
+                     and ($3 = '' or l.drg_before = $3 or substr(l.drg_before, 1, 1) = $3)
+                     and ($4 = '' or l.drg_after = $4 or substr(l.drg_after, 1, 1) = $4)
+                     and (l.institution_id = $5 or $5 is null)"
             ),
             conditions,
         )
@@ -343,8 +346,11 @@ pub async fn lines(
         .rows(
             sql!(
                 "select l.*, s.patient_name from drg_regroup_line l join drg_stay s on s.id = l.stay_id
-                 where l.run_id = $1 and ($2 = '' or l.kind = $2) and ($3 = '' or l.drg_before = $3)
-                     and ($4 = '' or l.drg_after = $4) and (l.institution_id = $5 or $5 is null)
+                 where l.run_id = $1
+                     and ($2 = '' or l.kind = $2 or ($2 = 'moved' and l.drg_before <> l.drg_after))
+                     and ($3 = '' or l.drg_before = $3 or substr(l.drg_before, 1, 1) = $3)
+                     and ($4 = '' or l.drg_after = $4 or substr(l.drg_after, 1, 1) = $4)
+                     and (l.institution_id = $5 or $5 is null)
                  order by l.place limit $6 offset $7"
             ),
             &[conditions, args![limit, offset]].concat(),

@@ -27,6 +27,8 @@ use crate::store_regroup::{self as store, LineFilter, LineRow, Move, Progress, R
 
 const PATH: &str = "/drg/regroup";
 const PAGE_SIZE: usize = 30;
+/// In an address: every stay whose group changes.
+const MOVED: &str = "moved";
 /// Ways from group to group that the page shows.
 const MOVES_MAX: u32 = 50;
 
@@ -258,6 +260,7 @@ struct SiteShown {
     count: u32,
     moved: u32,
     href: String,
+    moved_href: String,
     pay: String,
     tone: &'static str,
 }
@@ -265,7 +268,7 @@ struct SiteShown {
 /// The categories as a matrix: the letters of the columns, and a line for each letter before.
 struct Matrix {
     columns: Vec<String>,
-    lines: Vec<(String, Vec<u32>)>,
+    lines: Vec<(String, Vec<(u32, String)>)>,
 }
 
 #[derive(Template)]
@@ -373,7 +376,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) 
         pairs: pairs(&ui, &run.totals, !run.pack.is_empty()),
         moves: moves.iter().map(|one| move_shown(&names, id, one)).collect(),
         move_count,
-        matrix: matrix(&categories),
+        matrix: matrix(id, &categories),
         sites: sites
             .iter()
             .map(|site| SiteShown {
@@ -381,6 +384,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) 
                 count: site.count,
                 moved: site.moved,
                 href: href(id, &[("unit", &site.institution.to_string())]),
+                moved_href: href(id, &[("kind", MOVED), ("unit", &site.institution.to_string())]),
                 pay: site.pay.map_or_else(|| "\u{2014}".to_owned(), |pay| shared::signed(Fen(pay))),
                 tone: shared::tone(site.pay.map(Fen)),
             })
@@ -430,15 +434,18 @@ fn move_shown(names: &Names<'_>, id: RegroupRunId, one: &Move) -> MoveShown {
     }
 }
 
-fn matrix(categories: &[(String, String, u32)]) -> Matrix {
+fn matrix(id: RegroupRunId, categories: &[(String, String, u32)]) -> Matrix {
     let columns: BTreeSet<&str> = categories.iter().map(|(_, after, _)| after.as_str()).collect();
     let mut lines: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
     for (before, after, count) in categories {
         lines.entry(before).or_default().insert(after, *count);
     }
     let line = |(before, cells): (&str, BTreeMap<&str, u32>)| {
-        let cells = columns.iter().map(|after| cells.get(after).copied().unwrap_or_default()).collect();
-        (before.to_owned(), cells)
+        let cell = |after: &&str| {
+            let href = href(id, &[("kind", MOVED), ("before", before), ("after", after)]);
+            (cells.get(after).copied().unwrap_or_default(), href)
+        };
+        (before.to_owned(), columns.iter().map(cell).collect())
     };
     Matrix { lines: lines.into_iter().map(line).collect(), columns: columns.iter().map(|one| (*one).to_owned()).collect() }
 }
@@ -586,6 +593,7 @@ async fn cases(State(app): State<App>, visitor: Visitor, Path(id): Path<String>,
     let rows = lines.iter().map(row).collect();
     let mut what = vec![period_of(&run), scheme_name(&definitions, &run.scheme)];
     what.extend(Kind::from_key(&filter.kind).map(|kind| ui.word("regroup_kind", kind.key())));
+    what.extend((filter.kind == MOVED).then(|| ui.t("regroup.moved").to_owned()));
     if !filter.before.is_empty() || !filter.after.is_empty() {
         what.push(format!("{} \u{2192} {}", filter.before, filter.after));
     }

@@ -167,3 +167,77 @@ async fn the_page_shows_progress_and_each_figure_opens_its_cases() {
     assert!(wrong.text().contains("id=\"from-fault\""));
     assert_eq!(site.post(&cookie, &format!("{to}/cancel"), &[]).await.status, StatusCode::CONFLICT);
 }
+
+/// What the one who measures sets.
+#[expect(clippy::disallowed_methods, reason = "a test that is run by hand has no other arguments")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// For timing: `YITI_TEST_COUNT=100000 cargo test -p yiti-drg --test it -- --ignored --nocapture rate`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn rate() {
+    let count: u32 = setting("YITI_TEST_COUNT").and_then(|count| count.parse().ok()).unwrap_or(100_000);
+    let opened = sqlite(MIGRATIONS).await;
+    let house = house(opened.store.clone()).await;
+    let platform = &house.platform;
+    let officer = house.hire("officer", "insurance", house.lead, Title::None).await;
+    let begun = Instant::now();
+    for from in (0..count).step_by(500) {
+        let (lead, branch) = (house.lead, house.branch);
+        let saved = platform.act(&officer, move |cx| {
+            Box::pin(async move {
+                for n in from..(from + 500).min(count) {
+                    let page = stay(n, date(2025, i8::try_from(1 + n % 12).unwrap(), 20), 6_000 + i64::from(n % 9_000));
+                    let at = if n % 4 == 0 { branch } else { lead };
+                    let id = front_page::save(cx, at, &page, front_page::Source::Table).await?.id();
+                    yiti_drg::actions::front_page_saved(cx, id).await?;
+                }
+                Ok::<_, yiti_drg::Error>(())
+            })
+        });
+        saved.await.unwrap();
+    }
+    println!("saved {count} pages in {:.1} s", begun.elapsed().as_secs_f64());
+    let node = platform.tree().root().unwrap().id;
+    for (scheme, pack) in [("chs_drg_20", ""), ("chs_drg_11", "linyi_2022")] {
+        let asked = Order { from_on: date(2025, 1, 1), until_on: date(2025, 12, 31), ..order(node, scheme, pack) };
+        let id = asked.id;
+        let run = platform.act(&officer, move |cx| Box::pin(regrouping::begin(cx, asked))).await.unwrap();
+        let begun = Instant::now();
+        let working = tokio::spawn(regrouping::work(platform.clone(), officer.clone(), run));
+        // How long others wait for the writer meanwhile.
+        let mut waits = Vec::new();
+        while !working.is_finished() {
+            let asked = Instant::now();
+            let nothing = platform.act(&officer, |_| Box::pin(async { Ok::<_, yiti_store::Error>(()) }));
+            nothing.await.unwrap();
+            waits.push(asked.elapsed());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut reader = platform.store.read().await.unwrap();
+        let scope = platform.tree().whole();
+        let done = store::run(&mut reader, scope, regrouping::process(), id).await.unwrap();
+        assert_eq!((done.progress, done.done_count), (Progress::Done, count));
+        waits.sort_unstable();
+        println!(
+            "{scope:?} {scheme} {pack}: {count} stays in {seconds:.1} s, {:.0} a second, {} changed; acts of others waited {:?} at most, {:?} in the middle",
+            f64::from(count) / seconds,
+            done.changed_count,
+            waits.last(),
+            waits.get(waits.len() / 2),
+        );
+    }
+    let month = yiti_drg::settlement::Order {
+        id: yiti_drg::store_settlement::SettlementRunId::fresh(),
+        institution: node,
+        month: "2025-06".parse().unwrap(),
+        insurance: drg_payment::Insurance::Employee,
+        note: String::new(),
+    };
+    let begun = Instant::now();
+    yiti_drg::settlement::prepare(platform, &officer, month).await.unwrap();
+    println!("a month of {} stays settled in {:.1} s", count / 12, begun.elapsed().as_secs_f64());
+}
