@@ -348,12 +348,15 @@ fn worth(
     definitions: &Definitions,
     tree: &Tree,
 ) -> (Option<i64>, Option<i64>) {
+    // A tariff that does not pay the stay has no weight for it, as with the tariff that holds.
+    let insurance = definitions.settings.insurance(page).filter(|own| pack.insurances().contains(own));
+    let Some(insurance) = insurance else { return (None, None) };
     let weight = pack.group(drg).and_then(|group| group.weight).and_then(|weight| weight.rounded(6).ok());
     let pay = || {
         let case = Case {
             drg,
             level: level_in(pack, definitions, tree.get(row.institution)?)?,
-            insurance: definitions.settings.insurance(page)?,
+            insurance,
             discharged_on: day_in(pack, payment_day(page.discharged_on()?)?),
             stay_days: page.length_of_stay_days.or_else(|| group::counted_stay(page)).unwrap_or_default(),
             cost: PackFen(page.costs.total.or_else(|| page.costs.sum_of_items())?.0),

@@ -190,9 +190,8 @@ pub async fn work(platform: Arc<Platform>, actor: Arc<Actor>, run: RunRow) {
         Err(error) => error,
     };
     tracing::error!(error = %failed, comparison = %id, "a comparison failed");
-    let ended = platform.act(&actor, move |cx| {
-        Box::pin(async move { store::end(cx.tx, id, Progress::Failed, "", cx.now).await })
-    });
+    let ended = platform
+        .act(&actor, move |cx| Box::pin(async move { store::end(cx.tx, id, Progress::Failed, "", cx.now).await }));
     if let Err(error) = ended.await {
         tracing::error!(%error, comparison = %id, "that a comparison failed could not be kept");
     }
@@ -231,9 +230,8 @@ async fn portions(platform: &Platform, actor: &Arc<Actor>, run: &RunRow) -> Resu
         }
     }
     let id = run.id;
-    let ended = platform.act(actor, move |cx| {
-        Box::pin(async move { store::end(cx.tx, id, Progress::Done, &hash, cx.now).await })
-    });
+    let ended = platform
+        .act(actor, move |cx| Box::pin(async move { store::end(cx.tx, id, Progress::Done, &hash, cx.now).await }));
     match ended.await {
         // Stopped at the very end.
         Err(StoreError::Stale) => Ok(()),

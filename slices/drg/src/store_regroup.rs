@@ -327,8 +327,7 @@ pub async fn lines(
     filter: &LineFilter,
     (limit, offset): (u32, u32),
 ) -> Result<(Vec<LineRow>, u32), Error> {
-    let conditions =
-        args![run.0, &filter.kind, &filter.before, &filter.after, filter.institution.map(Uuid::from)];
+    let conditions = args![run.0, &filter.kind, &filter.before, &filter.after, filter.institution.map(Uuid::from)];
     let count = reader
         .one(
             sql!(

@@ -96,8 +96,7 @@ async fn correct(platform: &Platform, officer: &Arc<Actor>, run: SettlementRunId
 async fn clear(platform: &Platform, officer: &Arc<Actor>, year: u16) -> anyhow::Result<()> {
     let insurance = Insurance::Employee;
     let institution = root(platform)?;
-    let months =
-        store::frozen_months(&mut platform.store.read().await?, (institution, year, insurance.key())).await?;
+    let months = store::frozen_months(&mut platform.store.read().await?, (institution, year, insurance.key())).await?;
     let owed: i64 = months.iter().map(|run| run.sums.fund.0).sum();
     let order = YearOrder {
         id: ClearingId::fresh(),

@@ -112,8 +112,7 @@ async fn list_page(app: &App, visitor: &Visitor, asked: Form, sent: Option<Form>
     let (node, year, insured) = (or("institution", first), or("year", &this_year), or("insured", INSURANCES[0]));
     let asked = Form::filled(&[("institution", &node), ("year", &year), ("insured", &insured)]);
     let mut reader = app.platform().store.read().await?;
-    let chosen: Option<InstitutionId> =
-        node.parse().ok().filter(|node| tree.reaches(visitor.actor.scope, *node));
+    let chosen: Option<InstitutionId> = node.parse().ok().filter(|node| tree.reaches(visitor.actor.scope, *node));
     let frozen = match (chosen, year.parse::<u16>()) {
         (Some(node), Ok(year)) => store::frozen_months(&mut reader, (node, year, &insured)).await?,
         _ => Vec::new(),
@@ -408,7 +407,8 @@ async fn export(State(app): State<App>, visitor: Visitor, Path(id): Path<String>
     let total = sum(&content.rows).map(|total| (t(visitor.lang, "settlement.total").to_owned(), total));
     let lines = content.rows.iter().map(|line| (tree.short_name(line.institution).to_owned(), line.clone()));
     let rows = lines.chain(total).map(|(name, line)| {
-        let money = [line.cost, line.patient, line.pay, line.fund_by_cases, line.fund, line.prepaid, line.due, line.saved];
+        let money =
+            [line.cost, line.patient, line.pay, line.fund_by_cases, line.fund, line.prepaid, line.due, line.saved];
         let lead = [Cell::Words(name), Cell::Count(line.cases), Cell::Millionths(line.points_e6)];
         lead.into_iter().chain(money.map(Cell::Fen)).collect()
     });

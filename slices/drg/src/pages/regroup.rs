@@ -134,12 +134,17 @@ async fn list_page(app: &App, visitor: &Visitor, form: Form) -> Result<ListPage,
     // A tariff whose scheme is not there cannot be asked for.
     let usable = definitions.book.packs().iter().filter(|pack| definitions.schemes.get(pack.scheme()).is_some());
     let packs = usable.map(|pack| {
-        let words = format!("{} ({})", pack_name(&ui, &definitions, pack.id()), scheme_name(&definitions, pack.scheme()));
+        let words =
+            format!("{} ({})", pack_name(&ui, &definitions, pack.id()), scheme_name(&definitions, pack.scheme()));
         (pack.id().to_owned(), words)
     });
     Ok(ListPage {
         nodes: nodes(app, visitor),
-        schemes: definitions.schemes.entries().map(|one| (one.id.clone(), scheme_name(&definitions, &one.id))).collect(),
+        schemes: definitions
+            .schemes
+            .entries()
+            .map(|one| (one.id.clone(), scheme_name(&definitions, &one.id)))
+            .collect(),
         packs: packs.collect(),
         rows: rows.collect(),
         form,
@@ -447,7 +452,10 @@ fn matrix(id: RegroupRunId, categories: &[(String, String, u32)]) -> Matrix {
         };
         (before.to_owned(), columns.iter().map(cell).collect())
     };
-    Matrix { lines: lines.into_iter().map(line).collect(), columns: columns.iter().map(|one| (*one).to_owned()).collect() }
+    Matrix {
+        lines: lines.into_iter().map(line).collect(),
+        columns: columns.iter().map(|one| (*one).to_owned()).collect(),
+    }
 }
 
 fn pairs(ui: &Ui, totals: &Totals, is_priced: bool) -> Vec<Pair> {
@@ -641,9 +649,9 @@ async fn export(State(app): State<App>, visitor: Visitor, Path(id): Path<String>
         let rows = told.iter().map(|pair| [&pair.words, &pair.before, &pair.after, &pair.change].map(|one| words(one)));
         let columns = ["regroup.what", "regroup.before", "regroup.after", "regroup.change"];
         table(&mut book, lang, "regroup.totals", &columns, rows.map(Vec::from))?;
-        let rows = moves.iter().map(|one| {
-            vec![words(&one.before), words(&one.after), Cell::Count(i64::from(one.count)), money(one.pay)]
-        });
+        let rows = moves
+            .iter()
+            .map(|one| vec![words(&one.before), words(&one.after), Cell::Count(i64::from(one.count)), money(one.pay)]);
         let columns = ["regroup.before", "regroup.after", "regroup.stays", "regroup.pay_change"];
         table(&mut book, lang, "regroup.moves", &columns, rows)?;
         let rows = lines.iter().map(|line| {

@@ -332,13 +332,7 @@ fn title(ui: &Ui, run: &RunRow) -> String {
     ui.t_with("settlement.run_title", &[("month", &run.month), ("number", &run.number.to_string())])
 }
 
-async fn run_page(
-    app: &App,
-    visitor: &Visitor,
-    run: RunRow,
-    asked: &Form,
-    fault: String,
-) -> Result<RunPage, Problem> {
+async fn run_page(app: &App, visitor: &Visitor, run: RunRow, asked: &Form, fault: String) -> Result<RunPage, Problem> {
     let tree = app.platform().tree();
     let id = run.id;
     let ui = Ui::new(app, visitor, "settlement.title").await;
@@ -353,9 +347,8 @@ async fn run_page(
     let groups = Pager::new(&format!("{PATH}/{id}"), asked, &[], GROUPS_SIZE, by_group.len());
     let names = GroupNames::of(app, &run);
     let by_group = by_group.iter().skip(groups.offset()).take(GROUPS_SIZE);
-    let by_group = by_group.map(|(drg, sums)| {
-        shown(&names.name(drg), drg, sums, href(id, &[("part", "settled"), ("drg", drg)]))
-    });
+    let by_group =
+        by_group.map(|(drg, sums)| shown(&names.name(drg), drg, sums, href(id, &[("part", "settled"), ("drg", drg)])));
     let by_institution = by_institution.iter().map(|(node, sums)| {
         let name = node.parse().map_or("", |node: InstitutionId| tree.short_name(node));
         shown(name, "", sums, href(id, &[("part", "settled"), ("unit", node)]))
@@ -489,11 +482,7 @@ fn case_row(ui: &Ui, tree: &Tree, names: &GroupNames, line: &LineRow) -> CaseRow
         name: names.name(&stay.drg),
         drg: stay.drg.clone(),
         basis: basis(ui, &stay.basis),
-        unpriced: if stay.unpriced.is_empty() {
-            String::new()
-        } else {
-            ui.word("settlement_left", &stay.unpriced)
-        },
+        unpriced: if stay.unpriced.is_empty() { String::new() } else { ui.word("settlement_left", &stay.unpriced) },
         is_newer: line.version_now != stay.version,
         sums: shown("", "", &stay.sums, String::new()),
     }

@@ -106,9 +106,9 @@ pub(super) fn write(
     let rows = institutions.iter().map(|(id, of)| (node(id), *of)).chain(total);
     let rows = rows.map(|(name, of)| std::iter::once(words(name)).chain(sums(&of)).collect());
     table(&mut book, lang, "settlement.by_institution", &with_sums(&["settlement.institution"]), rows)?;
-    let rows = groups.iter().map(|(drg, of)| {
-        [words(drg.as_str()), words(about.names.name(drg))].into_iter().chain(sums(of)).collect()
-    });
+    let rows = groups
+        .iter()
+        .map(|(drg, of)| [words(drg.as_str()), words(about.names.name(drg))].into_iter().chain(sums(of)).collect());
     table(&mut book, lang, "settlement.by_group", &with_sums(&["settlement.group", "settlement.name"]), rows)?;
     let columns = with_sums(&[
         "settlement.number",

@@ -161,7 +161,8 @@ async fn the_page_shows_progress_and_each_figure_opens_its_cases() {
     assert!(site.figures_open(&cookie, &to).await >= 8);
     assert_eq!(site.get(&cookie, "/drg/regroup").await.status, StatusCode::OK);
     assert!(site.get(&cookie, &format!("{to}/export")).await.bytes.starts_with(b"PK"));
-    let wrong = [("institution", group.as_str()), ("from", "2026-03-01"), ("until", "2026-02-01"), ("scheme", "chs_drg_11")];
+    let wrong =
+        [("institution", group.as_str()), ("from", "2026-03-01"), ("until", "2026-02-01"), ("scheme", "chs_drg_11")];
     let wrong = site.post(&cookie, "/drg/regroup", &wrong).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.text().contains("id=\"from-fault\""));
