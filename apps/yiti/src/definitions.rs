@@ -187,9 +187,14 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
         }
     }
     match (roles, limits, rules, diagnostics, measures, drg.zip(analysis).zip(settlement)) {
-        (Some(roles), Some(limits), Some(rules), Some(diagnostics), Some(measures), Some(((drg, analysis), settlement)))
-            if faults.is_empty() =>
-        {
+        (
+            Some(roles),
+            Some(limits),
+            Some(rules),
+            Some(diagnostics),
+            Some(measures),
+            Some(((drg, analysis), settlement)),
+        ) if faults.is_empty() => {
             let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(analysis).with(settlement);
             let kit = kit.share(&drg.checks).share(&drg.codes).share(&drg.schemes).with(drg);
             Ok(Definitions { roles, limits, kit, files })
