@@ -1,6 +1,6 @@
 // From the click on "open the pictures" to the first picture of a CT of 300 slices of 512 x 512 in the browser.
 
-import { Yiti, assert, browser, fs, path, run, shared, signIn } from '../apps/yiti/tests/journeys/support.mjs';
+import { Yiti, browser, fs, path, pictureShown, run, shared, signIn } from '../apps/yiti/tests/journeys/support.mjs';
 
 const SLICES = Number(process.env.SLICES || 300);
 const yiti = await Yiti.start({ residents: 60, readings: 12 });
@@ -28,23 +28,21 @@ await yiti.store(files, { verbose: false });
 console.log(`C-STORE by a stock storescu, one association: ${(SLICES / ((Date.now() - began) / 1000)).toFixed(0)} instances/s, durable`);
 const chrome = await browser();
 const page = await signIn(chrome, yiti, 'reader1');
-for (const visit of ['first visit', 'second visit', 'third visit']) {
+// As at work: the list is looked at first, and meanwhile the browser gets the viewer ready (web/ohif/worker.js).
+await page.goto(`${yiti.base}/readings`);
+await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration('/viewer/'))?.active, null, { timeout: 60_000, polling: 200 });
+await page.waitForTimeout(3000);
+const seconds = [];
+for (let visit = 0; visit < 6; visit += 1) {
   const viewer = await page.context().newPage();
   const start = Date.now();
   await viewer.goto(`${yiti.base}/viewer/viewer?StudyInstanceUIDs=${study}&lng=zh`);
-  await viewer.waitForFunction(() => [...document.querySelectorAll('canvas')].some((canvas) => {
-    const copy = document.createElement('canvas');
-    copy.width = copy.height = 32;
-    const context = copy.getContext('2d');
-    context.drawImage(canvas, 0, 0, 32, 32);
-    const { data } = context.getImageData(0, 0, 32, 32);
-    const colours = new Set();
-    for (let i = 0; i < data.length; i += 4) colours.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
-    return colours.size > 8;
-  }), null, { timeout: 60_000, polling: 50 });
-  console.log(`${visit}: first image after ${((Date.now() - start) / 1000).toFixed(2)} s`);
-  assert.ok(true);
+  await pictureShown(viewer);
+  seconds.push((Date.now() - start) / 1000);
   await viewer.close();
 }
+const [first, ...later] = seconds;
+later.sort((a, b) => a - b);
+console.log(`first image of ${SLICES} slices: ${first.toFixed(2)} s the first time, then ${later[2].toFixed(2)} s (median of 5, worst ${later[4].toFixed(2)} s)`);
 await chrome.close();
 await yiti.stop();

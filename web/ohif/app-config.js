@@ -6,6 +6,16 @@ window.PUBLIC_URL = '/';
 console.time('scriptToView');
 window.browserImportFunction = (path) => import(path);
 
+// Reading asks for one mode. The others (tumour volumes, segmentation, small animals, ultrasound of the pleura) would be
+// loaded and started with every study, before the first picture.
+for (const [list, wanted] of [
+  ['modes', ['@ohif/mode-longitudinal']],
+  ['extensions', ['@ohif/extension-default', '@ohif/extension-cornerstone']],
+]) {
+  let all = [];
+  Object.defineProperty(window, list, { get: () => all.filter((name) => wanted.includes(name)), set: (names) => { all = names; } });
+}
+
 // Chinese unless the person has chosen otherwise in the viewer.
 try {
   if (!localStorage.getItem('i18nextLng')) localStorage.setItem('i18nextLng', 'zh');

@@ -3,6 +3,7 @@
 //! - [`definitions`]: all definitions, checked as a whole before anything starts.
 //! - [`site`]: store, platform, pages, DICOM, timers.
 //! - [`home`]: the first page of every role, and messages.
+//! - [`import`]: the command that takes in front pages.
 //! - [`demo`]: the synthetic county.
 //!
 //! Leaves out: rules. Nothing is decided here.
@@ -10,4 +11,5 @@
 pub mod definitions;
 pub mod demo;
 pub mod home;
+pub mod import;
 pub mod site;

@@ -1,4 +1,4 @@
-//! The one binary: `yiti serve`, `yiti demo`, `yiti journal verify`, `yiti check`.
+//! The one binary: `yiti serve`, `yiti demo`, `yiti import`, `yiti journal verify`, `yiti check`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use yiti::demo::readings::Filled;
 use yiti::site::{self, Options};
-use yiti::{definitions, demo};
+use yiti::{definitions, demo, import};
 use yiti_store::Store;
 
 /// One body: the platform a hospital group runs on.
@@ -43,6 +43,11 @@ enum Command {
         /// Fills and ends.
         #[arg(long)]
         fill_only: bool,
+    },
+    /// Takes in data from outside.
+    Import {
+        #[command(subcommand)]
+        what: import::What,
     },
     /// Works on the journal.
     Journal {
@@ -126,6 +131,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo { at, keep, residents, readings, stays, fill_only } => {
             return demonstrate(&at.options(), keep, demo::Size { residents, readings, stays }, fill_only).await;
         }
+        Command::Import { what } => return import::run(what).await,
         Command::Journal { command: JournalCommand::Verify(data) } => return verify(&data).await,
         Command::Check { data } => {
             let overlay = data.map(|folder| folder.join("definitions"));

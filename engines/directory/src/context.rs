@@ -103,6 +103,13 @@ impl Kit {
         self
     }
 
+    /// Adds a value that is also held elsewhere; it replaces an earlier one of the same type.
+    #[must_use]
+    pub fn share<T: Any + Send + Sync>(mut self, value: &Arc<T>) -> Self {
+        self.0.insert(TypeId::of::<T>(), value.clone());
+        self
+    }
+
     /// The value of type `T`.
     ///
     /// # Panics

@@ -23,8 +23,8 @@ use yiti_kernel::{Date, Fen, Timestamp, id_type, time};
 
 pub use crate::patient::Sex;
 pub use store::{
-    Cursor, Filter, Listed, Refused, Saved, Stored, Version, by_number, current, list, of_patient, open, read_many,
-    save, set_patient, version, versions,
+    Cursor, Filter, Listed, Refused, Saved, Stored, Version, by_number, count_of_stay, current, list, of_patient, open,
+    read_many, save, set_patient, version, versions,
 };
 
 id_type!(

@@ -88,4 +88,4 @@ pub use route::{Access, BODY_BYTES_MAX, MenuItem, Route, Slice};
 pub use router::{faults, router};
 pub use ui::{MenuGroup, MenuLink, PostChoice, Ui, Who};
 pub use visitor::{Look, TextSize, Visitor};
-pub use words::{has_key, keys_used_in_templates};
+pub use words::{has_key, keys_used_in_templates, t, t_with};

@@ -2,7 +2,7 @@
 //!
 //! One examination through the files: a doctor asks ([`actions::request`]), the pictures come and meet their order
 //! ([`actions::study_complete`]), a technician grades them ([`quality`]), a reader takes them from the one list over all
-//! branches ([`store::worklist`]) and writes a structured report ([`content`]), a second doctor approves it
+//! branches ([`store::worklist_lines`]) and writes a structured report ([`content`]), a second doctor approves it
 //! ([`actions::approve`]), the branch reads and prints it ([`actions::open_report`]), and a manager opens every figure
 //! down to the readings that made it ([`facts`]). What may follow what is [`remote_read`], pure.
 //!
@@ -27,4 +27,5 @@ use yiti_store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 10001, name: "remote reading", sql: include_str!("../migrations/10001_diagnostics.sql") },
     Migration { version: 10002, name: "sent back", sql: include_str!("../migrations/10002_sent_back.sql") },
+    Migration { version: 10003, name: "counts", sql: include_str!("../migrations/10003_counts.sql") },
 ];

@@ -294,62 +294,66 @@ impl Filter {
     }
 }
 
-/// The readers' list over all branches in `scope`: what is open and has its pictures, by urgency and time left.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn worklist(
-    reader: &mut Reader,
-    scope: Scope,
-    filter: &Filter,
-    limit: u32,
-    offset: u32,
-) -> Result<Vec<ReadRow>, Error> {
-    let rows = reader
-        .rows(
-            sql!(
-                "select r.* from remote_read r join institution i on i.id = r.institution_id
-                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
-                     and i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))
-                 order by r.priority_rank, r.due_at, r.id limit $11 offset $12"
-            ),
-            &[filter.values(scope), args![limit, offset].to_vec()].concat(),
-        )
-        .await?;
-    rows.iter().map(of_row).collect()
+/// What narrows a list: scope and [`Filter::values`], `$1` to `$10`, over `remote_read r` and its `institution i`.
+macro_rules! narrowed {
+    () => {
+        "i.tree_low between $1 and $2
+            and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
+            and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
+            and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
+                or (r.patient_initials >= $9 and r.patient_initials < $10))"
+    };
 }
 
-/// How many stand in the readers' list.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn worklist_count(reader: &mut Reader, scope: Scope, filter: &Filter) -> Result<i64, Error> {
-    let row = reader
-        .one(
-            sql!(
-                "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
-                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
-                     and i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))"
-            ),
-            &filter.values(scope),
-        )
-        .await?;
-    row.get("n")
+/// What stands in the readers' list, of what is open: it has its pictures.
+macro_rules! readable {
+    () => {
+        "r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')"
+    };
 }
 
-/// One line of the readers' list: the reading with what stands in other tables.
+/// What is counted of each state, for a person at an instant.
+macro_rules! counted {
+    ($person:literal, $now:literal) => {
+        concat!(
+            "select r.status, count(*) as n, sum(case when r.reader_id = ",
+            $person,
+            " then 1 else 0 end) as held, sum(case when r.due_at < ",
+            $now,
+            " and r.report_id is null then 1 else 0 end) as overdue from remote_read r "
+        )
+    };
+}
+
+/// One line of the readers' list: of the reading what the list shows, with patient and people.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// The reading.
-    pub read: ReadRow,
+    pub id: CaseId,
+    /// Branch.
+    pub institution: InstitutionId,
+    /// Key of the exam.
+    pub exam_code: String,
+    /// DICOM modality.
+    pub modality: String,
+    /// How soon.
+    pub priority: Priority,
+    /// Key of the state.
+    pub status: String,
+    /// When the report is due.
+    pub due_at: Option<Timestamp>,
+    /// True once a report was issued, which an addendum follows.
+    pub is_issued: bool,
+    /// Who asked.
+    pub requested_by: PersonId,
+    /// Who holds it.
+    pub reader: Option<PersonId>,
+    /// Until when.
+    pub lease_until: Option<Timestamp>,
+    /// Who wrote it.
+    pub author: Option<PersonId>,
+    /// The patient's name.
+    pub patient_name: String,
     /// The patient's sex.
     pub sex: Sex,
     /// The patient's birthday.
@@ -362,7 +366,8 @@ pub struct Line {
     pub instance_count: u32,
 }
 
-/// As [`worklist`], with patients and people in the same query; `held_by` leaves only what that person holds.
+/// The readers' list over all branches in `scope`, by urgency and time left, with patients and people in the same query;
+/// `held_by` leaves only what that person holds.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -376,35 +381,48 @@ pub async fn worklist_lines(
 ) -> Result<Vec<Line>, Error> {
     let rows = reader
         .rows(
-            sql!(
-                "select r.*, p.sex, p.birth_on, coalesce(h.name, '') as reader_name, coalesce(a.name, '') as author_name,
-                     coalesce(s.instance_count, 0) as instance_count
+            sql!(concat!(
+                "select r.id, r.institution_id, r.exam_code, r.modality, r.priority, r.status, r.due_at, r.report_id,
+                     r.requested_by, r.reader_id, r.lease_until, r.author_id, r.patient_name, p.sex, p.birth_on,
+                     h.name as reader_name, a.name as author_name, s.instance_count
                  from remote_read r join institution i on i.id = r.institution_id
                  join patient p on p.id = r.patient_id
                  left join person h on h.id = r.reader_id
                  left join person a on a.id = r.author_id
                  left join imaging_study s on s.id = r.study_id
-                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
-                     and i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))
-                     and (r.reader_id = $11 or $11 is null)
+                 where r.is_open = 1 and ",
+                readable!(),
+                " and ",
+                narrowed!(),
+                " and (r.reader_id = $11 or $11 is null)
                  order by r.priority_rank, r.due_at, r.id limit $12 offset $13"
-            ),
+            )),
             &[filter.values(scope), args![held_by.map(|i| i.0), limit, offset].to_vec()].concat(),
         )
         .await?;
     rows.iter()
         .map(|row| {
+            let priority: String = row.get("priority")?;
+            let corrupt = |why| Error::Corrupt { what: "priority", why };
             Ok(Line {
-                read: of_row(row)?,
+                id: row.id("id")?,
+                institution: row.id("institution_id")?,
+                exam_code: row.get("exam_code")?,
+                modality: row.get("modality")?,
+                priority: Priority::from_key(&priority).ok_or_else(|| corrupt(priority))?,
+                status: row.get("status")?,
+                due_at: row.get("due_at")?,
+                is_issued: row.optional_id::<ReportId>("report_id")?.is_some(),
+                requested_by: row.id("requested_by")?,
+                reader: row.optional_id("reader_id")?,
+                lease_until: row.get("lease_until")?,
+                author: row.optional_id("author_id")?,
+                patient_name: row.get("patient_name")?,
                 sex: Sex::from_key(&row.get::<String>("sex")?),
                 birth_on: row.get("birth_on")?,
-                reader_name: row.get("reader_name")?,
-                author_name: row.get("author_name")?,
-                instance_count: row.get("instance_count")?,
+                reader_name: row.get::<Option<String>>("reader_name")?.unwrap_or_default(),
+                author_name: row.get::<Option<String>>("author_name")?.unwrap_or_default(),
+                instance_count: row.get::<Option<u32>>("instance_count")?.unwrap_or_default(),
             })
         })
         .collect()
@@ -435,23 +453,27 @@ pub async fn worklist_counts(
     now: Timestamp,
 ) -> Result<Vec<StateCount>, Error> {
     let filter = Filter { status: String::new(), ..filter.clone() };
-    let rows = reader
-        .rows(
-            sql!(
-                "select r.status, count(*) as n, sum(case when r.reader_id = $11 then 1 else 0 end) as held,
-                     sum(case when r.due_at < $12 and r.report_id is null then 1 else 0 end) as overdue
-                 from remote_read r join institution i on i.id = r.institution_id
-                 where r.is_open = 1 and r.status in ('uploaded', 'waiting', 'drafting', 'returned', 'drafted')
-                     and i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))
-                 group by r.status"
-            ),
-            &[filter.values(scope), args![person.0, now].to_vec()].concat(),
-        )
-        .await?;
+    // The list as it is mostly looked at, whole, is counted in an index alone (`remote_read_counted`).
+    let whole = sql!(concat!(
+        counted!("$3", "$4"),
+        "where r.is_open > 0 and ",
+        readable!(),
+        " and r.institution_id in (select id from institution where tree_low between $1 and $2)
+         group by r.status"
+    ));
+    let narrowed = sql!(concat!(
+        counted!("$11", "$12"),
+        "join institution i on i.id = r.institution_id where r.is_open > 0 and ",
+        readable!(),
+        " and ",
+        narrowed!(),
+        " group by r.status"
+    ));
+    let rows = if filter == Filter::default() {
+        reader.rows(whole, args![scope.low, scope.high, person.0, now]).await?
+    } else {
+        reader.rows(narrowed, &[filter.values(scope), args![person.0, now].to_vec()].concat()).await?
+    };
     rows.iter()
         .map(|row| {
             Ok(StateCount {
@@ -505,16 +527,11 @@ pub async fn requests(
 ) -> Result<Vec<ReadRow>, Error> {
     let rows = reader
         .rows(
-            sql!(
-                "select r.* from remote_read r join institution i on i.id = r.institution_id
-                 where i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))
-                     and r.is_open >= $11
-                 order by r.requested_at desc, r.id desc limit $12 offset $13"
-            ),
+            sql!(concat!(
+                "select r.* from remote_read r join institution i on i.id = r.institution_id where ",
+                narrowed!(),
+                " and r.is_open >= $11 order by r.requested_at desc, r.id desc limit $12 offset $13"
+            )),
             &[filter.values(scope), args![open_only, limit, offset].to_vec()].concat(),
         )
         .await?;
@@ -528,15 +545,11 @@ pub async fn requests(
 pub async fn request_count(reader: &mut Reader, scope: Scope, filter: &Filter, open_only: bool) -> Result<i64, Error> {
     let row = reader
         .one(
-            sql!(
-                "select count(*) as n from remote_read r join institution i on i.id = r.institution_id
-                 where i.tree_low between $1 and $2
-                     and (r.institution_id = $3 or $3 is null) and ($4 = '' or r.modality = $4)
-                     and ($5 = '' or r.priority = $5) and ($6 = '' or r.status = $6)
-                     and ($7 = '' or (r.patient_name >= $7 and r.patient_name < $8) or r.accession_number = $7
-                         or (r.patient_initials >= $9 and r.patient_initials < $10))
-                     and r.is_open >= $11"
-            ),
+            sql!(concat!(
+                "select count(*) as n from remote_read r join institution i on i.id = r.institution_id where ",
+                narrowed!(),
+                " and r.is_open >= $11"
+            )),
             &[filter.values(scope), args![open_only].to_vec()].concat(),
         )
         .await?;

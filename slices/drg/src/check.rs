@@ -381,4 +381,5 @@ fn is_in(list: &[String], code: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "check_tests.rs"]
 mod tests;

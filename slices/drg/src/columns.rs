@@ -331,7 +331,9 @@ fn repeated(id: &str, repetition: usize, repeat: usize) -> String {
 
 /// The name of a field without its places: `diagnoses.0.code` becomes `diagnoses.code`.
 fn label(field: &str) -> String {
-    let is_place = |part: &&str| !matches!(*part, "n" | "all") && !part.bytes().all(|byte| byte.is_ascii_digit());
+    // The hour of an instant is said as the instant.
+    let is_place =
+        |part: &&str| !matches!(*part, "n" | "all" | "hour") && !part.bytes().all(|byte| byte.is_ascii_digit());
     field.split('.').filter(is_place).collect::<Vec<_>>().join(".")
 }
 

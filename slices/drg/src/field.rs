@@ -52,7 +52,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Key of its words, below `front_page.expected`.
+    /// Key of its words, below `front_page.trouble`.
     #[must_use]
     pub const fn key(self) -> &'static str {
         match self {

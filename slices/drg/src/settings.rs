@@ -3,6 +3,7 @@
 //! Source of every value that no norm fixes: `yiti-defaults`; the screens say so.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chs_drg::Scheme;
 use drg_payment::{Book, Insurance, Pack};
@@ -126,13 +127,13 @@ pub struct Definitions {
     /// Which scheme and rules hold where.
     pub settings: Settings,
     /// The grouping schemes.
-    pub schemes: Schemes,
+    pub schemes: Arc<Schemes>,
     /// The payment packs.
     pub book: Book,
     /// Names of codes.
-    pub codes: Packed,
+    pub codes: Arc<Packed>,
     /// The rules pages are held against.
-    pub checks: Checks,
+    pub checks: Arc<Checks>,
     /// Keys of cited documents, each with the place of the citation.
     pub sources: Vec<(String, String)>,
 }
@@ -170,6 +171,7 @@ impl Definitions {
         }
         sources.sort();
         sources.dedup();
+        let (schemes, codes, checks) = (Arc::new(schemes), Arc::new(codes), Arc::new(checks));
         Ok(Self { settings, schemes, book, codes, checks, sources })
     }
 

@@ -338,7 +338,7 @@ async fn register(
     for n in 0..count {
         let is_male = chance.hits(49);
         // More old people than young ones, as a county hospital sees them.
-        let age = if chance.hits(60) { chance.between(45, 88) } else { chance.between(1, 44) };
+        let age = if chance.hits(60) { chance.between(45, 88) } else { chance.between(2, 44) };
         let year = i64::from(today.year()) - age;
         let (month, day) = (chance.between(1, 12), chance.between(1, 28));
         let order = 2 * i64::try_from(n % 499)? + i64::from(is_male);

@@ -75,3 +75,19 @@ fn the_cases_of_measures_hold() {
     let count = yiti_measure::case::run_cases(&below("measures/cases/", true), &measures);
     assert!(count.unwrap_or_else(|faults| panic!("{faults:?}")) >= 10);
 }
+
+#[test]
+fn every_packed_table_and_every_scheme_is_sound() {
+    let definitions = yiti::definitions::load(None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    definitions.kit.get::<yiti_drg::codes::Packed>().check().unwrap();
+    definitions.kit.get::<yiti_drg::schemes::Schemes>().check().unwrap();
+}
+
+#[test]
+fn a_packed_table_of_the_hospital_that_is_broken_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("frontpage")).unwrap();
+    std::fs::write(folder.path().join("frontpage/icd10.csv.gz"), [0x1f, 0x8b, 8, 0, 1, 2, 3]).unwrap();
+    let faults = yiti::definitions::load(Some(folder.path())).err().unwrap();
+    assert_eq!(faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(), ["frontpage/icd10.csv.gz"]);
+}

@@ -7,5 +7,6 @@ mod definitions;
 mod layers;
 mod pages;
 mod statements;
+mod stays;
 mod tidy;
 mod words;

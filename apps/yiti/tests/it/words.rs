@@ -101,3 +101,50 @@ fn menus_and_routes_fit_together() {
     let faults = yiti_web::faults(&yiti::site::slices());
     assert!(faults.is_empty(), "{faults:#?}");
 }
+
+#[test]
+fn everything_said_about_front_pages_has_words_in_both_languages() {
+    use yiti_drg::columns::{Condition, Standard};
+    use yiti_drg::field::{Expected, Field};
+    use yiti_frontpage::RepairKind;
+    let definitions = yiti::definitions::load(None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let checks = definitions.kit.get::<yiti_drg::check::Checks>();
+    let mut keys: Vec<String> = Vec::new();
+    for rule in yiti_drg::check::RULES {
+        keys.extend(["reason", "remedy"].map(|end| format!("front_page.rule.{rule}.{end}")));
+    }
+    for standard in Standard::ALL {
+        keys.push(format!("front_page.form.{}", standard.key()));
+        let columns = checks.columns.of(standard).iter().filter(|column| !matches!(column.field, Field::Extra(_)));
+        keys.extend(columns.map(|column| format!("front_page.field.{}", column.label)));
+    }
+    keys.extend(Condition::ALL.iter().map(|condition| format!("front_page.when.{}", condition.key())));
+    keys.extend(RepairKind::ALL.iter().map(|kind| format!("front_page.repair.{}", kind.key())));
+    let expected = [
+        Expected::Count,
+        Expected::Money,
+        Expected::Day,
+        Expected::Instant,
+        Expected::Hour,
+        Expected::Sex,
+        Expected::Duration,
+        Expected::Shorter,
+    ];
+    let troubles = expected.map(Expected::key).into_iter().chain([
+        "no_record_number",
+        "no_admission_count",
+        "no_admission_day",
+        "rounded_number",
+        "spreadsheet_error",
+        "already_final",
+        "stay_twice",
+        "row",
+        "long_list",
+    ]);
+    let files = ["sheet", "cut_off", "json", "too_large", "too_many_rows", "not_a_front_page", "empty"];
+    let both = |folder: &str, key: &str| ["reason", "remedy"].map(|end| format!("front_page.{folder}.{key}.{end}"));
+    keys.extend(troubles.flat_map(|key| both("trouble", key)));
+    keys.extend(files.iter().flat_map(|key| both("file", key)));
+    let faults: BTreeSet<&String> = keys.iter().filter(|key| missing(key)).collect();
+    assert!(keys.len() > 300 && faults.is_empty(), "{faults:#?}");
+}

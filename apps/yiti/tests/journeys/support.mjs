@@ -100,6 +100,20 @@ export async function browser() {
   });
 }
 
+/** Waits until the viewer shows a picture: some canvas holds more than a few colours. */
+export function pictureShown(viewer) {
+  return viewer.waitForFunction(() => [...document.querySelectorAll('canvas')].some((canvas) => {
+    const copy = document.createElement('canvas');
+    copy.width = copy.height = 32;
+    const context = copy.getContext('2d');
+    context.drawImage(canvas, 0, 0, 32, 32);
+    const { data } = context.getImageData(0, 0, 32, 32);
+    const colours = new Set();
+    for (let i = 0; i < data.length; i += 4) colours.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
+    return colours.size > 8;
+  }), null, { timeout: 60_000, polling: 50 });
+}
+
 /** Signs someone in, in a window of their own; a page error or a failed request of ours fails the journey. */
 export async function signIn(chrome, yiti, login, viewport = { width: 1366, height: 768 }) {
   const context = await chrome.newContext({ viewport, locale: 'zh-CN', baseURL: yiti.base });

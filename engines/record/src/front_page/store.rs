@@ -509,6 +509,31 @@ pub async fn by_number(
     row.map(|row| row.id("id")).transpose()
 }
 
+/// The count of the admission of a stay whose source does not say it: that of the stay already known with this record
+/// number and this day of admission, otherwise the next one.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn count_of_stay(
+    reader: &mut Reader,
+    institution: InstitutionId,
+    number: &str,
+    admitted_on: Option<Date>,
+) -> Result<u32, Error> {
+    let row = reader
+        .one(
+            sql!(
+                "select coalesce(max(f.admission_count), 0) as last,
+                     coalesce(max(case when f.admitted_on = $3 then f.admission_count end), 0) as known
+                 from front_page f where f.institution_id = $1 and f.medical_record_number = $2"
+            ),
+            args![institution.0, number.trim(), admitted_on.map(|day| day.to_string()).unwrap_or_default()],
+        )
+        .await?;
+    let known: u32 = row.get("known")?;
+    Ok(if known > 0 { known } else { row.get::<u32>("last")? + 1 })
+}
+
 /// The pages of a patient inside `scope`, the latest stay first.
 ///
 /// # Errors

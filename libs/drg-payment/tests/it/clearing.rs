@@ -68,6 +68,16 @@ fn saving_is_kept_and_overspending_borne_by_the_terms() {
     assert_eq!((cleared.rows[0].saved, cleared.rows[1].saved), (Fen(20_000), Fen(-30_000)));
 }
 
+/// One institution owes the fund 100.00: what it pays back is there for the others, and nothing is left.
+#[test]
+fn what_an_institution_owes_the_fund_goes_to_the_others() {
+    let sums = |fund| Sums { fund: Fen(fund), ..Sums::default() };
+    let years = [year("a", sums(-10_000)), year("b", sums(60_000)), year("c", sums(20_000))];
+    let cleared = clear_rates(Fen(50_000), &terms("0", "1", "0", "0"), &years).unwrap();
+    let funds: Vec<i64> = cleared.rows.iter().map(|row| row.fund.0).collect();
+    assert_eq!((funds, cleared.left), (vec![-10_000, 45_000, 15_000], Fen(0)));
+}
+
 #[test]
 fn what_cannot_be_cleared_is_refused() {
     let good = terms("0", "1", "0", "0");

@@ -109,6 +109,10 @@ fn what_changed_is_listed_and_its_delta_leads_from_the_old_to_the_new() {
     }
     assert_eq!((delta.from, delta.to), (before.frozen().hash, after.frozen().hash));
     assert!(matches!(delta.onto(&after, By::default()), Err(SettlementFault::OtherRun { .. })));
+    let mut repriced = cases();
+    repriced[3].pack = "0".repeat(64).parse().unwrap();
+    let repriced = Difference::between(&before, &run(repriced)).unwrap();
+    assert_eq!(repriced.changed[0].fields, ["pack"]);
     let none = Delta::between(&before, &before).unwrap();
     assert!(none.lines.is_empty());
     let other = Run::settle("2023-04".parse().unwrap(), share(), cases()).unwrap();

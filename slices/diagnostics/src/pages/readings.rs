@@ -169,7 +169,7 @@ async fn list(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<Lis
     let held_by = (status == "mine").then_some(person);
     let limit = PAGE_SIZE as u32;
     let lines = store::worklist_lines(&mut reader, scope, &filter, held_by, limit, offset).await?;
-    let mark = mark_of(&lines.iter().map(|line| line.read.id).collect::<Vec<_>>());
+    let mark = mark_of(&lines.iter().map(|line| line.id).collect::<Vec<_>>());
     let page = pager.page.to_string();
     let pairs = FILTER.iter().map(|name| (*name, asked.value(name)));
     let pairs: Vec<(&str, &str)> = pairs.chain([("page", page.as_str()), ("mark", mark.as_str())]).collect();
@@ -187,38 +187,38 @@ async fn list(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<Lis
 
 fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
     let definitions = app.platform().kit.get::<Definitions>();
-    let (read, person, now) = (line.read, Some(visitor.session.person), app.now());
-    let is_held = read.lease_until.is_some_and(|until| now < until);
+    let (person, now) = (Some(visitor.session.person), app.now());
+    let is_held = line.lease_until.is_some_and(|until| now < until);
     let may_approve =
         visitor.may("diagnostics.approve") && visitor.actor.title >= definitions.settings.approver_title_min;
-    let before_grade = definitions.settings.read_before_grade.contains(read.priority.key());
-    let is_own_request = person == Some(read.requested_by);
-    let act = match read.status.as_str() {
+    let before_grade = definitions.settings.read_before_grade.contains(line.priority.key());
+    let is_own_request = person == Some(line.requested_by);
+    let act = match line.status.as_str() {
         "waiting" if !is_own_request => Act::Take,
         "uploaded" if before_grade && !is_own_request => Act::Take,
-        "drafting" | "returned" if read.reader == person => Act::Write,
+        "drafting" | "returned" if line.reader == person => Act::Write,
         "drafting" | "returned" if !is_held && !is_own_request => Act::Take,
-        "drafted" if may_approve && read.author != person && !is_own_request => Act::Approve,
+        "drafted" if may_approve && line.author != person && !is_own_request => Act::Approve,
         _ => Act::Look,
     };
     RowView {
-        id: read.id,
-        urgency: read.priority.key(),
-        due_at: read.due_at.filter(|_| read.report.is_none()),
-        warn_minutes: warn_minutes(read.priority),
-        branch: app.platform().tree().short_name(read.institution).to_owned(),
-        exam: definitions.exam_name(&read.exam_code, ui.lang).to_owned(),
-        modality: modality(ui.lang, &read.modality),
+        id: line.id,
+        urgency: line.priority.key(),
+        due_at: line.due_at.filter(|_| !line.is_issued),
+        warn_minutes: warn_minutes(line.priority),
+        branch: app.platform().tree().short_name(line.institution).to_owned(),
+        exam: definitions.exam_name(&line.exam_code, ui.lang).to_owned(),
+        modality: modality(ui.lang, &line.modality),
         patient_note: format!("{} {}", sex(ui.lang, line.sex), age(ui.lang, line.birth_on, now)),
-        patient: read.patient_name,
+        patient: line.patient_name,
         instance_count: line.instance_count,
-        state: shown(&read.status).to_owned(),
-        person: if line.reader_name.is_empty() && read.status == "drafted" {
+        state: shown(&line.status).to_owned(),
+        person: if line.reader_name.is_empty() && line.status == "drafted" {
             line.author_name
         } else {
             line.reader_name
         },
-        until: read.lease_until.filter(|_| is_held).map_or_else(String::new, |until| ui.short_time(&until)),
+        until: line.lease_until.filter(|_| is_held).map_or_else(String::new, |until| ui.short_time(&until)),
         act,
     }
 }

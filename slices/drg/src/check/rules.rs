@@ -65,8 +65,7 @@ pub const RULES: &[&str] = &[
 ];
 
 /// Labels that a rule of its own already asks for, so that a missing one is not said twice.
-const ASKED_ELSEWHERE: &[&str] =
-    &["diagnoses.code", "sex", "age_years", "age_days", "birth_weights_g", "admission_weight_g", "length_of_stay_days"];
+const ASKED_ELSEWHERE: &[&str] = &["diagnoses.code", "sex", "age_years", "age_days", "length_of_stay_days"];
 
 impl Look<'_> {
     pub(super) fn all(&mut self) {
@@ -362,13 +361,8 @@ impl Look<'_> {
         let limits = &self.checks.limits;
         let range = limits.newborn_grams_min..=limits.newborn_grams_max;
         let is_newborn = self.holds(Condition::Newborn, 0);
-        let is_born_here = self.holds(Condition::NewbornOutcome, 0);
-        let births: Vec<u32> = page.birth_weights_g.iter().copied().filter(|grams| *grams > 0).collect();
-        if is_newborn && page.admission_weight_g.is_none() {
-            let label = "admission_weight_g";
-            self.note("newborn_weight_missing", label, None, Vec::new(), None);
-        }
-        if (is_newborn || is_born_here) && births.is_empty() {
+        // Without any weight the rules of newborns have nothing to ask; which one a form requires is its columns' matter.
+        if is_newborn && page.newborn_weight_g().is_none_or(|grams| grams == 0) {
             self.note("newborn_weight_missing", "birth_weights_g", Some(0), Vec::new(), None);
         }
         let facts = |grams: u32| {

@@ -3,3 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod analysis;
+mod pages;
+mod story;
+mod support;

@@ -165,8 +165,14 @@ fn a_newborn_has_days_and_weights() {
     assert_eq!((mended.age_days, page.age_days), (Some(2), None));
     with(&["age_days_differs"], |page| page.age_days = Some(20));
     with(&["age_days_impossible"], |page| page.age_days = Some(400));
-    with(&["newborn_weight_missing"], |page| page.admission_weight_g = None);
-    with(&["newborn_weight_missing"], |page| page.birth_weights_g.clear());
+    with(&[], |page| page.admission_weight_g = None);
+    with(&[], |page| page.birth_weights_g.clear());
+    let (page, _) = with(&["newborn_weight_missing"], |page| {
+        page.admission_weight_g = None;
+        page.birth_weights_g.clear();
+    });
+    let form = bench.checks.check(&page, Standard::Hqms, bench.packed.get(), None);
+    assert!(form.iter().any(|f| f.rule == "column_missing" && f.column == "A17"));
     with(&["newborn_weight_impossible"], |page| page.birth_weights_g = vec![99]);
     with(&[], |page| page.birth_weights_g = vec![100]);
     with(&["newborn_weight_impossible"], |page| page.admission_weight_g = Some(10_000));

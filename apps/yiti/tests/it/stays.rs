@@ -1,0 +1,60 @@
+//! The synthetic year of discharges is what a county group treats: nearly all of it groups, some of it is wrong.
+
+use std::sync::Arc;
+
+use yiti::demo::{self, readings::Filled};
+use yiti::site::{self, Options};
+use yiti_directory::Platform;
+use yiti_kernel::SystemClock;
+use yiti_store::{args, sql};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_groups_and_prices_nearly_every_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        folder: folder.path().to_owned(),
+        postgres: None,
+        http: "127.0.0.1:0".parse().unwrap(),
+        dicom: None,
+        base_url: "http://127.0.0.1:8080".into(),
+    };
+    let (platform, definitions) = site::open(&options, Arc::new(SystemClock)).await.unwrap();
+    let kit = platform.kit.clone().with(Filled(platform.now()));
+    let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
+    let platform = Arc::new(platform.await.unwrap());
+    let size = demo::Size { residents: 250, readings: 0, stays: 700 };
+    demo::fill(&platform, &definitions.limits, size).await.unwrap();
+    let mut reader = platform.store.read().await.unwrap();
+    let row = reader
+        .one(
+            sql!(
+                "select count(*) as n, count(distinct drg) as groups, count(distinct institution_id) as institutions,
+                     count(*) filter (where outcome in ('ungrouped', 'ambiguous')) as ungrouped,
+                     count(*) filter (where complication <> 'none') as complicated,
+                     count(*) filter (where finding_count > 0) as findings,
+                     count(*) filter (where refusing_count > 0) as refusing,
+                     count(pay) as priced, count(*) filter (where cost > pay) as losses,
+                     count(*) filter (where status = 'draft') as drafts, count(*) filter (where is_dead = 1) as dead
+                 from drg_stay"
+            ),
+            args![],
+        )
+        .await
+        .unwrap();
+    let count = |name: &str| row.get::<i64>(name).unwrap();
+    let all = count("n");
+    assert_eq!((all, count("drafts"), count("institutions")), (725, 25, 7));
+    assert!(count("ungrouped") * 100 < all * 3, "{} of {all} have no group", count("ungrouped"));
+    assert!(count("groups") > 80, "only {} groups", count("groups"));
+    assert!(count("priced") * 100 > all * 90, "only {} are priced", count("priced"));
+    assert!(count("complicated") * 10 > all, "only {} have a complication", count("complicated"));
+    let losses = count("losses") * 100 / all;
+    assert!((25..=75).contains(&losses), "{losses} % lose");
+    assert!(count("findings") > 3 && count("refusing") > 0 && count("refusing") * 10 < all, "flaws are rare and there");
+    assert!(count("dead") > 0 && count("dead") * 100 < all * 3);
+    let flawed = reader
+        .one(sql!("select count(*) as n from drg_stay where finding_count > 0 and status = 'final'"), args![])
+        .await
+        .unwrap();
+    assert!(flawed.get::<i64>("n").unwrap() > 3);
+}
