@@ -1,5 +1,5 @@
 //! The act of grouping and pricing a period anew: begun by a person, worked on beside the pages, seen while it runs,
-//! stopped when asked. The one writer gets at most [`STAYS_PER_PORTION`] lines at a time.
+//! stopped when asked. The one writer gets less than twice [`STAYS_PER_PORTION`] lines at a time.
 //!
 //! A stay that is corrected while the comparison runs is compared as it was read; its version stands in its line.
 
@@ -203,11 +203,13 @@ async fn portions(platform: &Platform, actor: &Arc<Actor>, run: &RunRow) -> Resu
     let definitions = platform.kit.get::<Definitions>();
     let about = [run.scheme_hash.clone(), run.pack_hash.clone(), run.from_on.to_string(), run.until_on.to_string()];
     let mut hash = Digest::of(about.join("\t").as_bytes()).to_string();
-    let (mut totals, mut after) = (Totals::default(), None);
+    let mut totals = Totals::default();
+    let mut walk = Walk { day: run.from_on, until: run.until_on, after: None };
     loop {
-        let read = portion(&mut platform.store.read().await?, scope, run, after.as_ref()).await?;
-        let Some((last, portion)) = read else { break };
-        after = Some(last);
+        let portion = walk.next(&mut platform.store.read().await?, scope).await?;
+        if portion.is_empty() {
+            break;
+        }
         let work = {
             let (definitions, tree) = (definitions.clone(), tree.clone());
             let (scheme, pack) = (run.scheme.clone(), run.pack.clone());
@@ -239,28 +241,51 @@ async fn portions(platform: &Platform, actor: &Arc<Actor>, run: &RunRow) -> Resu
     }
 }
 
-/// The next stays with their pages, and where the next portion begins; `None` when there are no more.
-async fn portion(
+/// Where reading stands: day by day, so that no reading sorts more than a day.
+struct Walk {
+    day: Date,
+    until: Date,
+    after: Option<Cursor>,
+}
+
+impl Walk {
+    /// The next stays with their pages: [`STAYS_PER_PORTION`] or a few more, none at the end.
+    async fn next(&mut self, reader: &mut Reader, scope: Scope) -> Result<Vec<(StayRow, FrontPage)>, StoreError> {
+        let enough = STAYS_PER_PORTION as usize;
+        let mut portion = Vec::new();
+        while portion.len() < enough && self.day <= self.until {
+            let filter = front_page::Filter {
+                status: Some(Status::Final),
+                from: Some(self.day),
+                until: Some(self.day),
+                ..front_page::Filter::default()
+            };
+            let pages = front_page::read_many(reader, scope, &filter, self.after.as_ref(), STAYS_PER_PORTION).await?;
+            // Within a day the last identifier comes first.
+            let ids = pages.first().zip(pages.last()).map(|((first, _), (last, _))| (last.id, first.id));
+            self.after = pages.last().map(|(last, _)| last.cursor()).filter(|_| pages.len() >= enough);
+            if let Some(ids) = ids {
+                with_rows(reader, scope, (self.day, ids), pages, &mut portion).await?;
+            }
+            if self.after.is_none() {
+                let Ok(next) = self.day.tomorrow() else { break };
+                self.day = next;
+            }
+        }
+        Ok(portion)
+    }
+}
+
+/// Puts pages of a day together with their rows.
+async fn with_rows(
     reader: &mut Reader,
     scope: Scope,
-    run: &RunRow,
-    after: Option<&Cursor>,
-) -> Result<Option<(Cursor, Vec<(StayRow, FrontPage)>)>, StoreError> {
-    let filter = front_page::Filter {
-        status: Some(Status::Final),
-        from: Some(run.from_on),
-        until: Some(run.until_on),
-        ..front_page::Filter::default()
-    };
-    let pages = front_page::read_many(reader, scope, &filter, after, STAYS_PER_PORTION).await?;
-    // The latest discharge comes first.
-    let (Some((first, _)), Some((last, _))) = (pages.first(), pages.last()) else { return Ok(None) };
-    let bound = |listed: &front_page::Listed| listed.discharged_on.map(|day| (day, listed.id));
-    let (Some(high), Some(low)) = (bound(first), bound(last)) else { return Ok(None) };
-    let cursor = last.cursor();
-    let rows = stays::between(reader, scope, low, high).await?;
+    (day, ids): (Date, (FrontPageId, FrontPageId)),
+    pages: Vec<(front_page::Listed, FrontPage)>,
+    portion: &mut Vec<(StayRow, FrontPage)>,
+) -> Result<(), StoreError> {
+    let rows = stays::finals_of_day(reader, scope, day, ids).await?;
     let mut rows: HashMap<FrontPageId, StayRow> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let mut portion = Vec::with_capacity(pages.len());
     for (listed, mut page) in pages {
         // A page without a row of its own was saved before grouping came.
         let Some(row) = rows.remove(&listed.id) else { continue };
@@ -269,5 +294,5 @@ async fn portion(
         }
         portion.push((row, page));
     }
-    Ok(Some((cursor, portion)))
+    Ok(())
 }

@@ -136,24 +136,31 @@ pub async fn final_pages(
 ) -> Result<Vec<FinalPage>, StoreError> {
     let scope = tree.get(institution).ok_or(StoreError::NotFound)?.scope;
     let Some((from, until)) = settle::month_days(month) else { return Ok(Vec::new()) };
-    let filter = front_page::Filter {
-        status: Some(Status::Final),
-        from: Some(from),
-        until: Some(until),
-        ..front_page::Filter::default()
-    };
-    let (mut pages, mut after) = (Vec::new(), None);
-    loop {
-        let read = front_page::read_many(reader, scope, &filter, after.as_ref(), PAGES_PER_READING).await?;
-        let Some((last, _)) = read.last() else { return Ok(pages) };
-        after = Some(last.cursor());
-        pages.extend(read.into_iter().map(|(listed, page)| FinalPage {
-            id: listed.id,
-            version: listed.version,
-            institution: listed.institution,
-            page,
-        }));
+    let mut pages = Vec::new();
+    let mut day = Some(from).filter(|from| *from <= until);
+    // Day by day, so that no reading sorts more than a day.
+    while let Some(on) = day {
+        let filter = front_page::Filter {
+            status: Some(Status::Final),
+            from: Some(on),
+            until: Some(on),
+            ..front_page::Filter::default()
+        };
+        let mut after = None;
+        loop {
+            let read = front_page::read_many(reader, scope, &filter, after.as_ref(), PAGES_PER_READING).await?;
+            let Some((last, _)) = read.last() else { break };
+            after = Some(last.cursor());
+            pages.extend(read.into_iter().map(|(listed, page)| FinalPage {
+                id: listed.id,
+                version: listed.version,
+                institution: listed.institution,
+                page,
+            }));
+        }
+        day = on.tomorrow().ok().filter(|next| *next <= until);
     }
+    Ok(pages)
 }
 
 /// Works a month out, away from the writer.

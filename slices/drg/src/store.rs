@@ -669,25 +669,24 @@ pub async fn finished(
         .collect()
 }
 
-/// Rows of final stays inside `scope` whose day of discharge and identifier lie between those of two stays, both
-/// included.
+/// Rows of final stays inside `scope` that ended on a day, whose identifiers lie between two, both included.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn between(
+pub async fn finals_of_day(
     reader: &mut Reader,
     scope: Scope,
-    (low_on, low): (Date, FrontPageId),
-    (high_on, high): (Date, FrontPageId),
+    day: Date,
+    (low, high): (FrontPageId, FrontPageId),
 ) -> Result<Vec<StayRow>, Error> {
     let rows = reader
         .rows(
             sql!(
                 "select s.* from drg_stay s join institution i on i.id = s.institution_id
-                 where i.tree_low between $1 and $2 and s.status = 'final' and s.listed_on between $3 and $5
-                     and (s.listed_on, s.id) >= ($3, $4) and (s.listed_on, s.id) <= ($5, $6)"
+                 where i.tree_low between $1 and $2 and s.status = 'final' and s.discharged_on = $3
+                     and s.id >= $4 and s.id <= $5"
             ),
-            args![scope.low, scope.high, low_on, low.0, high_on, high.0],
+            args![scope.low, scope.high, day, low.0, high.0],
         )
         .await?;
     rows.iter().map(of_row).collect()
