@@ -56,6 +56,8 @@ def main():
     if cargo:
         environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
         subprocess.run([cargo, "bench", "--locked", "-q", "-p", "chs-drg", "--bench", "grouping"], cwd=ROOT, check=True, env=environment)
+        # What reading every cell takes, with the same reader and nothing behind it.
+        subprocess.run([cargo, "build", "--locked", "-q", "--release", "-p", "sheet", "--example", "read"], cwd=ROOT, check=True, env=environment)
     else:
         print("cargo is not there: left out")
     table = CACHE / "bench" / f"cases-{ROWS}.csv"
@@ -66,19 +68,24 @@ def main():
     print(f"== the command line on {ROWS:,} rows, {size / 1e6:,.0f} MB, {os.cpu_count()} processors")
     print(f"{'':<26}{'wall s':>9}{'CPU s':>9}{'rows/s':>14}{'rows/CPU-s':>14}{'MB':>7}  code")
     out = CACHE / "bench" / "answers.csv"
-    walls = {}
+    walls, cpus = {}, {}
     commands = [("wc -l", ["wc", "-l", str(table)])]
+    reader = TARGET / "release" / "examples" / "read"
+    if reader.is_file():
+        commands.append(("reading every cell", [str(reader), str(table)]))
     for scheme in ["chs_drg_11", "chs_drg_20"]:
         commands.append((f"yiti group {scheme}", [YITI, "group", "--scheme", scheme, str(table), "-o", str(out)]))
     # Once before, so that all read from memory.
     measure(["wc", "-l", str(table)])
     for name, command in commands:
         wall, cpu, memory, code = min(measure(command) for _ in range(3))
-        walls[name] = wall
+        walls[name], cpus[name] = wall, cpu
         print(f"{name:<26}{wall:>9.2f}{cpu:>9.2f}{ROWS / wall:>14,.0f}{ROWS / cpu:>14,.0f}{memory:>7.0f}  {code}", flush=True)
     for name, wall in walls.items():
         if name != "wc -l":
             print(f"{name} takes {wall / walls['wc -l']:.1f} times as long as wc -l")
+        if name.startswith("yiti") and "reading every cell" in cpus:
+            print(f"{name} takes {cpus[name] / cpus['reading every cell']:.1f} times the CPU of reading every cell")
     for left in [out, Path(f"{out}.errors.csv")]:
         left.unlink(missing_ok=True)
 

@@ -130,9 +130,9 @@ struct Messages {
 pub async fn tally(platform: &Platform, actor: &Actor) -> Result<Tally, Error> {
     let now = platform.now();
     let mut reader = platform.store.read().await?;
-    let counts = task::counts(&mut reader, actor).await?;
-    let total: i64 = counts.iter().map(|(_, n)| n).sum();
-    let overdue = task::overdue_count(&mut reader, actor, now).await?;
+    let counts = task::counts(&mut reader, actor, now).await?;
+    let total: i64 = counts.iter().map(|count| count.open).sum();
+    let overdue: i64 = counts.iter().map(|count| count.overdue).sum();
     let notices = notice::list(&mut reader, actor, since(now), NOTICES_SHOWN).await?;
     let unread = notices.iter().filter(|n| n.read_at.is_none()).count();
     let small = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
@@ -152,14 +152,14 @@ fn since(now: Timestamp) -> Timestamp {
 async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let ui = Ui::new(&app, &visitor, "home.title").await;
     let mut reader = app.platform().store.read().await?;
-    let counts = task::counts(&mut reader, &visitor.actor).await?;
+    let counts = task::counts(&mut reader, &visitor.actor, app.now()).await?;
     let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
     let mut entries: Vec<Entry> = Vec::new();
     for (permission, href, icon, key, counted) in ENTRIES {
         if !visitor.may(permission) || entries.len() == 5 {
             continue;
         }
-        let count = counts.iter().find(|(permission, _)| permission == counted).map_or(0, |(_, n)| *n);
+        let count = counts.iter().find(|count| count.permission == *counted).map_or(0, |count| count.open);
         entries.push(Entry {
             href,
             icon,
@@ -169,7 +169,7 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
             is_main: entries.is_empty(),
         });
     }
-    let task_count: i64 = counts.iter().map(|(_, n)| n).sum();
+    let task_count: i64 = counts.iter().map(|count| count.open).sum();
     let name = visitor.actor.name.clone();
     let overdue = lines.iter().filter(|line| line.state == "over").count().to_string();
     let values = [("name", name.as_str()), ("count", &task_count.to_string()), ("overdue", &overdue)];
@@ -179,9 +179,9 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
 
 async fn waiting(State(app): State<App>, visitor: Visitor) -> Answer {
     let ui = Ui::new(&app, &visitor, "home.title").await;
-    let counts = task::counts(&mut app.platform().store.read().await?, &visitor.actor).await?;
+    let counts = task::counts(&mut app.platform().store.read().await?, &visitor.actor, app.now()).await?;
     let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
-    let task_count = counts.iter().map(|(_, n)| n).sum();
+    let task_count = counts.iter().map(|count| count.open).sum();
     page(&WaitingPart { ui, lines, task_count, messages, under_way, warn_minutes: WARN_MINUTES })
 }
 

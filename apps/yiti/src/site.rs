@@ -98,7 +98,9 @@ impl Counts for Waiting {
         platform: &'a Platform,
         actor: &'a Actor,
     ) -> BoxFuture<'a, Result<Tally, yiti_store::Error>> {
-        Box::pin(home::tally(platform, actor))
+        let who = (actor.person, actor.post, actor.scope, &actor.role);
+        let kept = platform.store.kept(format!("{who:?}"), platform.now(), home::tally(platform, actor));
+        Box::pin(async move { Ok(Tally::clone(&*kept.await?)) })
     }
 }
 

@@ -19,5 +19,7 @@ pub use case::{Case, CaseId, CaseKind, StepError};
 use yiti_store::Migration;
 
 /// The tables of this crate.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 5001, name: "cases", sql: include_str!("../migrations/5001_flow.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 5001, name: "cases", sql: include_str!("../migrations/5001_flow.sql") },
+    Migration { version: 5002, name: "task counts", sql: include_str!("../migrations/5002_task_counts.sql") },
+];

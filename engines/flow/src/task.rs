@@ -131,7 +131,8 @@ fn of_row(row: &Row) -> Result<Task, Error> {
 pub async fn waiting(reader: &mut Reader, actor: &Actor, limit: u32) -> Result<Vec<Task>, Error> {
     let person = actor.person.map_or(Uuid::nil(), |p| p.0);
     let mut tasks = Vec::new();
-    for (permission, _) in counts(reader, actor).await? {
+    // Only under which permissions something waits is asked here, not what is overdue.
+    for Count { permission, .. } in counts(reader, actor, Timestamp::MIN).await? {
         let rows = reader
             .rows(
                 sql!(
@@ -152,49 +153,41 @@ pub async fn waiting(reader: &mut Reader, actor: &Actor, limit: u32) -> Result<V
     Ok(tasks)
 }
 
-/// How many tasks wait for `actor`, by permission.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn counts(reader: &mut Reader, actor: &Actor) -> Result<Vec<(String, i64)>, Error> {
-    let person = actor.person.map_or(Uuid::nil(), |p| p.0);
-    let rows = reader
-        .rows(
-            sql!(
-                "select t.permission, count(*) as n from task t join institution i on i.id = t.institution_id
-                 where t.closed_at is null and i.tree_low between $1 and $2
-                     and (t.person_id is null or t.person_id = $3)
-                 group by t.permission order by t.permission"
-            ),
-            args![actor.scope.low, actor.scope.high, person],
-        )
-        .await?;
-    let all: Vec<(String, i64)> =
-        rows.iter().map(|row| Ok((row.get("permission")?, row.get("n")?))).collect::<Result<_, Error>>()?;
-    Ok(all.into_iter().filter(|(permission, _)| actor.may(permission)).collect())
+/// What waits under one permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The permission.
+    pub permission: String,
+    /// Open tasks.
+    pub open: i64,
+    /// Of these, overdue.
+    pub overdue: i64,
 }
 
-/// How many tasks of `actor` are overdue at `now`.
+/// How many tasks of `actor` are open and overdue at `now`, by permission.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn overdue_count(reader: &mut Reader, actor: &Actor, now: Timestamp) -> Result<i64, Error> {
+pub async fn counts(reader: &mut Reader, actor: &Actor, now: Timestamp) -> Result<Vec<Count>, Error> {
     let person = actor.person.map_or(Uuid::nil(), |p| p.0);
+    // Counted in an index alone (`task_counted`): every page asks.
     let rows = reader
         .rows(
             sql!(
-                "select t.permission, count(*) as n from task t join institution i on i.id = t.institution_id
-                 where t.closed_at is null and i.tree_low between $1 and $2
-                     and (t.person_id is null or t.person_id = $3) and t.due_at < $4 group by t.permission"
+                "select t.permission, count(*) as n, count(case when t.due_at < $4 then 1 end) as overdue from task t
+                 where t.closed_at is null and (t.person_id is null or t.person_id = $3)
+                     and t.institution_id in (select id from institution where tree_low between $1 and $2)
+                 group by t.permission order by t.permission"
             ),
             args![actor.scope.low, actor.scope.high, person, now],
         )
         .await?;
-    let mut overdue = 0;
+    let mut counts = Vec::with_capacity(rows.len());
     for row in &rows {
-        if actor.may(&row.get::<String>("permission")?) {
-            overdue += row.get::<i64>("n")?;
+        let permission: String = row.get("permission")?;
+        if actor.may(&permission) {
+            counts.push(Count { permission, open: row.get("n")?, overdue: row.get("overdue")? });
         }
     }
-    Ok(overdue)
+    Ok(counts)
 }

@@ -24,6 +24,8 @@ pub struct Tx {
     reader: Reader,
     pub(crate) head: Option<Head>,
     pub(crate) appended: bool,
+    /// Whether something beside the journal may have changed.
+    pub(crate) changed: bool,
 }
 
 impl Deref for Tx {
@@ -111,7 +113,7 @@ impl Reader {
 
 impl Tx {
     pub(crate) fn new(link: Link) -> Self {
-        Self { reader: Reader { link }, head: None, appended: false }
+        Self { reader: Reader { link }, head: None, appended: false, changed: false }
     }
 
     /// Runs a statement that changes rows; returns how many.
@@ -119,6 +121,12 @@ impl Tx {
     /// # Errors
     /// [`Error::Conflict`] when a unique key clashes, [`Error::Database`] when the database refuses.
     pub async fn execute(&mut self, sql: Sql, args: &[Value]) -> Result<u64, Error> {
+        self.changed = true;
+        self.reader.run(sql, args).await
+    }
+
+    /// As [`Tx::execute`], for the journal and for the bounds of transactions: no kept answer depends on these.
+    pub(crate) async fn execute_aside(&mut self, sql: Sql, args: &[Value]) -> Result<u64, Error> {
         self.reader.run(sql, args).await
     }
 

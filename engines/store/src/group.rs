@@ -16,7 +16,9 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blobs::{Appender, NewBlob, append_line};
+use crate::checkpoint::Committed;
 use crate::journal::Head;
+use crate::kept::Kept;
 use crate::{Act, Error, Sql, Tx, args, sql};
 
 /// How many acts share a commit at the most.
@@ -80,6 +82,8 @@ pub(crate) struct Writer {
     pub(crate) appender: Appender,
     pub(crate) witness: PathBuf,
     pub(crate) begin: Sql,
+    pub(crate) committed: Option<Committed>,
+    pub(crate) kept: Arc<Kept>,
 }
 
 impl Writer {
@@ -113,6 +117,9 @@ impl Writer {
             }
             match self.save(&mut group).await {
                 Ok(head) => {
+                    if let Some(committed) = &self.committed {
+                        committed.tell();
+                    }
                     for job in group {
                         job.act.settle(Ok(()));
                     }
@@ -150,7 +157,8 @@ impl Writer {
         let tx = &mut self.tx;
         tx.head = None;
         tx.appended = false;
-        tx.execute(self.begin, args![]).await?;
+        tx.changed = false;
+        tx.execute_aside(self.begin, args![]).await?;
         if matches!(tx.link, crate::connection::Link::Pg(_)) {
             // One writer per schema, also when a second process is started by mistake.
             let lock = sql! { lite: "select 1", pg: "select 1 from (select pg_advisory_xact_lock(hashtext(current_schema()))) l" };
@@ -170,20 +178,23 @@ impl Writer {
             flushing = Some(tokio::task::spawn_blocking(move || files.iter().try_for_each(|file| file.sync_data())));
         }
         for job in &mut *group {
-            tx.execute(sql!("savepoint act"), args![]).await?;
+            tx.execute_aside(sql!("savepoint act"), args![]).await?;
             let before = (tx.head.clone(), tx.appended);
             if !job.act.run(tx).await {
-                tx.execute(sql!("rollback to savepoint act"), args![]).await?;
+                tx.execute_aside(sql!("rollback to savepoint act"), args![]).await?;
                 (tx.head, tx.appended) = before;
             }
-            tx.execute(sql!("release savepoint act"), args![]).await?;
+            tx.execute_aside(sql!("release savepoint act"), args![]).await?;
         }
         let head = if tx.appended { Some(tx.seal().await?) } else { None };
         if let Some(flushing) = flushing {
             let flushed = flushing.await.map_err(|e| Error::Commit(e.to_string()))?;
             flushed.map_err(|e| Error::Commit(format!("flush of a segment: {e}")))?;
         }
-        tx.execute(sql!("commit"), args![]).await?;
+        tx.execute_aside(sql!("commit"), args![]).await?;
+        if tx.changed {
+            self.kept.changed();
+        }
         Ok(head)
     }
 }

@@ -125,7 +125,7 @@ impl Tx {
         };
         let seq = head.seq + 1;
         let hash = entry_hash(&head.hash, &canonical(seq, &entry));
-        self.execute(
+        self.execute_aside(
             sql!(
                 "insert into journal (seq, occurred_at, recorded_at, actor_kind, actor_id, actor_name, post_id, institution_id,
                      action, subject_kind, subject_id, patient_id, purpose, detail, previous_hash, hash)
@@ -162,7 +162,7 @@ impl Tx {
             Some(head) => head,
             None => last(self).await?,
         };
-        self.execute(
+        self.execute_aside(
             sql!(
                 "insert into journal_head (id, seq, hash) values (1, $1, $2)
                  on conflict (id) do update set seq = excluded.seq, hash = excluded.hash"

@@ -17,10 +17,12 @@
 //! INVARIANT: on SQLite `journal_mode=WAL` and `synchronous=FULL` are asserted when the writer opens.
 
 mod blobs;
+mod checkpoint;
 mod connection;
 mod error;
 mod group;
 pub mod journal;
+mod kept;
 mod migrate;
 mod row;
 mod statement;

@@ -12,8 +12,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::blobs::{Appender, Digest, NewBlob, Place, Segments};
+use crate::checkpoint::{self, Committed, LOG_PAGES_MAX};
 use crate::connection::{Link, Reader, Tx};
 use crate::group::{Job, Typed, Writer};
+use crate::kept::Kept;
 use crate::migrate::{Dialect, Migration, migrator};
 use crate::{Act, Error, args, journal, sql};
 
@@ -57,6 +59,7 @@ struct Inner {
     segments: Arc<Segments>,
     folder: PathBuf,
     stopped: Arc<Notify>,
+    kept: Arc<Kept>,
     writer: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
     _lock: File,
 }
@@ -73,7 +76,7 @@ impl Store {
         let lock = lock(folder)?;
         let mut steps = vec![crate::MIGRATIONS];
         steps.extend_from_slice(migrations);
-        let (tx, readers, begin) = match &settings.postgres {
+        let Opened { tx, readers, begin, committed } = match &settings.postgres {
             None => open_lite(settings, &steps).await?,
             Some(address) => open_pg(settings, address, &steps).await?,
         };
@@ -91,7 +94,8 @@ impl Store {
         let appender = Appender::open(&blobs, indexed)?;
         let (jobs, waiting) = mpsc::channel(WAITING_ACTS_MAX);
         let stopped = Arc::new(Notify::new());
-        let writer = Writer { tx, appender, witness: witness_path(folder), begin };
+        let kept = Arc::new(Kept::default());
+        let writer = Writer { tx, appender, witness: witness_path(folder), begin, committed, kept: kept.clone() };
         let tell = stopped.clone();
         let writer = tokio::spawn(async move {
             writer.serve(waiting).await;
@@ -105,6 +109,7 @@ impl Store {
                 segments: Arc::new(Segments::new(&blobs)),
                 folder: folder.clone(),
                 stopped,
+                kept,
                 writer: tokio::sync::Mutex::new(Some(writer)),
                 _lock: lock,
             }),
@@ -140,6 +145,10 @@ impl Store {
         let act = Box::new(Typed { act: Some(act), outcome: None, reply });
         jobs.send(Job { blobs, act }).await.map_err(|_| Error::Stopped)?;
         answer.await.map_err(|_| Error::Stopped)?
+    }
+
+    pub(crate) fn kept_answers(&self) -> &Kept {
+        &self.inner.kept
     }
 
     /// Borrows a reader.
@@ -290,7 +299,15 @@ fn lock(folder: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-type Opened = (Tx, Readers, crate::Sql);
+const BEGIN: crate::Sql = sql! { lite: "begin immediate", pg: "begin" };
+
+struct Opened {
+    tx: Tx,
+    readers: Readers,
+    begin: crate::Sql,
+    /// To be told of commits; `None` where the database needs no such help.
+    committed: Option<Committed>,
+}
 
 async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened, Error> {
     let options = SqliteConnectOptions::new()
@@ -302,7 +319,8 @@ async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened
         .busy_timeout(Duration::from_secs(5))
         .pragma("cache_size", "-32768")
         .statement_cache_capacity(512);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let writing = options.clone().pragma("wal_autocheckpoint", LOG_PAGES_MAX);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     migrator(steps, Dialect::Lite)?.run(&pool).await.map_err(migration_error)?;
     let mut tx = Tx::new(Link::Lite(pool.acquire().await?));
     for (setting, wanted) in [("journal_mode", "wal"), ("synchronous", "2")] {
@@ -317,12 +335,15 @@ async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened
             return Err(Error::Unsafe { setting, found, wanted });
         }
     }
+    let committed = Some(checkpoint::start(&options).await?);
     let readers = SqlitePoolOptions::new()
         .max_connections(settings.reader_count)
         .acquire_timeout(Duration::from_secs(10))
+        // A file does not hang up as a server may.
+        .test_before_acquire(false)
         .connect_with(options.read_only(true))
         .await?;
-    Ok((tx, Readers::Lite(readers), sql! { lite: "begin immediate", pg: "begin" }))
+    Ok(Opened { tx, readers: Readers::Lite(readers), begin: BEGIN, committed })
 }
 
 async fn open_pg(settings: &Settings, address: &str, steps: &[&[Migration]]) -> Result<Opened, Error> {
@@ -342,7 +363,7 @@ async fn open_pg(settings: &Settings, address: &str, steps: &[&[Migration]]) -> 
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await?;
-    Ok((tx, Readers::Pg(readers), sql! { lite: "begin immediate", pg: "begin" }))
+    Ok(Opened { tx, readers: Readers::Pg(readers), begin: BEGIN, committed: None })
 }
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> Error {

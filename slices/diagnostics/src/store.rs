@@ -316,11 +316,11 @@ macro_rules! readable {
 macro_rules! counted {
     ($person:literal, $now:literal) => {
         concat!(
-            "select r.status, count(*) as n, sum(case when r.reader_id = ",
+            "select r.status, count(*) as n, count(case when r.reader_id = ",
             $person,
-            " then 1 else 0 end) as held, sum(case when r.due_at < ",
+            " then 1 end) as held, count(case when r.due_at < ",
             $now,
-            " and r.report_id is null then 1 else 0 end) as overdue from remote_read r "
+            " and r.report_id is null then 1 end) as overdue from remote_read r "
         )
     };
 }

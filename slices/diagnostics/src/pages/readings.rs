@@ -133,9 +133,13 @@ fn filter_of(asked: &Form) -> Filter {
 async fn list(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<List, yiti_store::Error> {
     let (filter, status) = (filter_of(asked), asked.value("status"));
     let person = visitor.session.person;
-    let mut reader = app.platform().store.read().await?;
-    let scope = visitor.actor.scope;
-    let counts = store::worklist_counts(&mut reader, scope, &filter, person, app.now()).await?;
+    let (database, scope, now) = (&app.platform().store, visitor.actor.scope, app.now());
+    let counts = database
+        .kept(format!("{scope:?} {filter:?} {person:?}"), now, async {
+            store::worklist_counts(&mut database.read().await?, scope, &filter, person, now).await
+        })
+        .await?;
+    let mut reader = database.read().await?;
     let of = |status: &str| counts.iter().find(|count| count.status == status).map_or(0, |count| count.count);
     let all: u32 = counts.iter().map(|count| count.count).sum();
     let held: u32 = counts.iter().map(|count| count.held_count).sum();
