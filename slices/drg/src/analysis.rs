@@ -599,7 +599,7 @@ impl By {
 }
 
 /// One line of a table: an institution or none, a scheme or none, and a name below it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct LineKey {
     /// The institution, for lines of institutions, departments and physicians.
     pub institution: Option<InstitutionId>,

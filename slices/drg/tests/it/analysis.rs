@@ -276,6 +276,20 @@ impl Site {
         self.send(Method::GET, cookie, path, String::new()).await
     }
 
+    /// Opens every figure of a page; gives how many lists that were.
+    async fn keeps(&self, cookie: &str, path: &str) -> usize {
+        let got = self.get(cookie, path).await;
+        assert_eq!(got.status, StatusCode::OK, "{path}: {}", got.text());
+        let mut promised = promises(&got.text());
+        assert!(promised.len() > 5, "{path}: {}", promised.len());
+        promised.sort();
+        promised.dedup();
+        for (href, count) in &promised {
+            assert_eq!(self.listed(cookie, href).await, (*count, *count), "{path}: {href}");
+        }
+        promised.len()
+    }
+
     /// How many stays a list shows over all its pages, and how many it says it has.
     async fn listed(&self, cookie: &str, href: &str) -> (usize, usize) {
         let (mut seen, mut said) = (0, 0);
@@ -449,17 +463,9 @@ async fn every_figure_is_as_long_as_the_list_it_opens() {
         "/drg/analysis?from=2026-01&to=2026-02&by=institution",
         "/drg/failures?last=12",
         "/drg/ceilings?month=2025-09",
+        "/drg/quarter?quarter=2025-Q4",
     ] {
-        let got = site.get(&cookie, path).await;
-        assert_eq!(got.status, StatusCode::OK, "{path}: {}", got.text());
-        let mut promised = promises(&got.text());
-        assert!(promised.len() > 5, "{path}: {}", promised.len());
-        promised.sort();
-        promised.dedup();
-        promise_count += promised.len();
-        for (href, count) in promised {
-            assert_eq!(site.listed(&cookie, &href).await, (count, count), "{path}: {href}");
-        }
+        promise_count += site.keeps(&cookie, path).await;
     }
     assert!(promise_count > 300, "{promise_count}");
     let mut reader = site.house.platform.store.read().await.unwrap();
@@ -526,12 +532,23 @@ async fn a_frozen_quarter_keeps_what_was_reported_and_shows_what_changed() {
     assert!(pack.total.stays > 50 && !pack.losses.is_empty() && !pack.failures.is_empty());
     let changed = site.house.platform.store.write(|tx| {
         Box::pin(async move {
-            tx.execute(sql!("update drg_stay set cost = cost * 2 where discharged_on like '2025-11%'"), args![]).await
+            tx.execute(sql!("update drg_stay set cost = cost * 2 where discharged_on like '2025-11%'"), args![])
+                .await?;
+            tx.execute(
+                sql!("update drg_stay set status = 'draft' where discharged_on like '2025-12%' and status = 'final'"),
+                args![],
+            )
+            .await
         })
     });
-    let _: u64 = changed.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let gone = changed.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
     let after = site.get(&cookie, "/drg/quarter?quarter=2025-Q4").await.text();
     assert!(after.contains("notice-warn"));
+    // Each frozen figure opens the stays of today; what they are today stands beside it.
+    let (then, now) = (pack.total.stays, pack.total.stays - gone);
+    assert!(gone > 0 && after.contains(&format!("data-count=\"{now}\">{then}</a><small")), "{then} {now}");
+    assert!(!before.contains("</a><small"), "nothing differs before a page is corrected");
+    assert!(site.keeps(&cookie, "/drg/quarter?quarter=2025-Q4").await > 80);
     let again = rows::frozen(&mut reader, top, "2025-Q4").await.unwrap().unwrap();
     assert_eq!((again.pack, again.hash), (stored.pack.clone(), hash(&stored.pack)));
     let sheet = site.get(&cookie, "/drg/quarter.xlsx?quarter=2025-Q4").await;
