@@ -196,7 +196,7 @@ pub fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Stay, split};
+    use crate::analysis::{GroupSum, Stay, split};
 
     #[test]
     fn quarters_have_names_and_days() {
@@ -236,8 +236,10 @@ mod tests {
         let stays = [stay("AA1", 900), stay("BB1", 100), stay("CC1", 800), stay("DD1", 500)];
         let name = |_: By, key: &LineKey| key.name.clone();
         let yardstick = Yardstick::default();
-        let pack =
-            |stays: &[Stay]| Pack::of(days, days, split(stays, &BY, &yardstick), &yardstick, BTreeMap::new(), name);
+        let pack = |stays: &[Stay]| {
+            let sums: Vec<GroupSum> = stays.iter().map(GroupSum::of).collect();
+            Pack::of(days, days, split(&sums, &BY, &yardstick), &yardstick, BTreeMap::new(), name)
+        };
         let turned = {
             let mut turned = stays.clone();
             turned.reverse();

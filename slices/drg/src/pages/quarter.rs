@@ -31,6 +31,8 @@ mod shown;
 use shown::{COLUMNS, Cell, Kind, MAIN, Source};
 
 const PATH: &str = "/drg/quarter";
+/// Lines of a table on the page; the workbook and the paper have all.
+const LINE_COUNT: usize = 40;
 /// How many quarters can be chosen.
 const QUARTER_COUNT: usize = 8;
 
@@ -66,6 +68,20 @@ pub(super) struct Line {
 pub(super) struct Table {
     pub(super) words: &'static str,
     pub(super) lines: Vec<Line>,
+    /// The same split of the same months in the analysis.
+    href: String,
+}
+
+impl Table {
+    /// The lines that stand on the page.
+    fn shown(&self) -> &[Line] {
+        self.lines.get(..LINE_COUNT).unwrap_or(&self.lines)
+    }
+
+    /// How many more there are.
+    fn more(&self) -> usize {
+        self.lines.len() - self.shown().len()
+    }
 }
 
 /// A note or an action as shown.
@@ -106,6 +122,8 @@ pub(super) struct View {
     pub(super) entries: Vec<Entry>,
     pub(super) seal: Option<Seal>,
     pub(super) is_over: bool,
+    /// Nothing was frozen and there is nothing to freeze.
+    is_empty: bool,
 }
 
 #[derive(Template)]
@@ -169,8 +187,8 @@ async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Live, Pr
         let mut reader = app.platform().store.read().await?;
         Ok::<_, Problem>(rows::failures(&mut reader, &reach, &rows::Slice::default(), (from, until)).await?)
     };
-    let (stays, yardstick, failed) =
-        tokio::try_join!(figure::stays(app, &reach, &question), figure::yardstick(app, &question), failures)?;
+    let (sums, yardstick, failed) =
+        tokio::try_join!(figure::sums(app, &reach, &question, &BY), figure::yardstick(app, &question), failures)?;
     let mut failures: BTreeMap<String, u64> = BTreeMap::new();
     for one in failed {
         *failures.entry(format!("{}.{}", one.of, one.cause)).or_default() += one.stays;
@@ -186,7 +204,7 @@ async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Live, Pr
         }
     };
     let work = move || {
-        let (total, lines) = split(&stays, &BY, &yardstick);
+        let (total, lines) = split(&sums, &BY, &yardstick);
         let pack = Pack::of((from, until), reference, (total, lines.clone()), &yardstick, failures, name);
         Live { pack, lines, question }
     };
@@ -249,7 +267,10 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
             };
             Line { name, cells: COLUMNS.iter().map(|kind| source.cell(kind, &line.total, &total, key)).collect() }
         };
-        Table { words, lines: reported.iter().map(line).collect() }
+        let months = source.question.pairs(None);
+        let pairs: Vec<(&str, &str)> = months.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let href = format!("/drg/analysis{}", query(&[&pairs[..], &[("by", by.key())]].concat()));
+        Table { words, lines: reported.iter().map(line).collect(), href }
     };
     let today = time::day(app.now());
     let tables = {
@@ -297,6 +318,7 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
                 owner: entry.owner,
             })
             .collect(),
+        is_empty: seal.is_none() && reported.total.stays == 0,
         seal,
         is_over: quarter.days().1 < today,
     })

@@ -212,7 +212,9 @@ impl Source<'_> {
     ) -> Cell {
         let is_same = text == now && reported == count;
         let today = if is_same { String::new() } else { (self.differs)(now, count) };
-        let href = format!("{}&quarter={}", self.question.href(figure, part, line), self.quarter);
+        // What is counted is the first part of every list.
+        let part = if part == "counted" { "" } else { part };
+        let href = self.question.href_in_quarter(self.quarter, (figure, part), line);
         Cell { text, href, count, today }
     }
 
