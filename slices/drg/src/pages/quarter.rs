@@ -32,7 +32,7 @@ use shown::{COLUMNS, Cell, Kind, MAIN, Source};
 
 const PATH: &str = "/drg/quarter";
 /// Lines of a table on the page; the workbook and the paper have all.
-const LINE_COUNT: usize = 40;
+const LINE_COUNT: usize = 20;
 /// How many quarters can be chosen.
 const QUARTER_COUNT: usize = 8;
 
