@@ -61,6 +61,14 @@ pub struct Measure {
     pub versions: Vec<Version>,
 }
 
+impl Version {
+    /// The column whose day says to which period a row belongs.
+    #[must_use]
+    pub fn period_column(&self) -> &'static str {
+        self.fact.columns.get(self.period).map_or("", |column| column.name)
+    }
+}
+
 /// One dated version of a measure.
 #[derive(Debug, Clone)]
 pub struct Version {

@@ -15,7 +15,7 @@
 //!   sum(n_g * own mean_g) / sum(n_g * reference mean_g). Source: aihw-relative-stay-index, numerator and denominator.
 //!   Costly groups count more.
 //!
-//! Rounding: a quotient of one stay is rounded to 1e-9, an expected amount to a millionth of a fen, an index, share or
+//! Rounding: a quotient of one group is rounded to 1e-9, an expected amount to a millionth of a fen, an index, share or
 //! mean once at the end, all half up.
 
 use std::collections::{BTreeMap, HashMap};
@@ -85,9 +85,18 @@ impl Stay {
     }
 }
 
-/// Sums of the stays of one group, as the store adds them up.
+/// Sums of the stays of one group in one place, as the store adds them up. Place and category are empty where they were
+/// not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupSum {
+    /// The institution.
+    pub institution: Option<InstitutionId>,
+    /// Department of discharge.
+    pub department: String,
+    /// Attending physician.
+    pub physician: String,
+    /// Main category.
+    pub mdc: String,
     /// The grouping scheme.
     pub scheme: String,
     /// The group.
@@ -110,6 +119,46 @@ pub struct GroupSum {
     pub priced: (u64, i64, i64),
     /// Stays with a loss, and its sum in fen, below zero.
     pub loss: (u64, i64),
+}
+
+impl GroupSum {
+    /// A single stay as a sum.
+    ///
+    /// INVARIANT: the statements of `store_analysis.rs` add up to the same.
+    #[must_use]
+    pub fn of(stay: &Stay) -> Self {
+        let known = |value: Option<i64>| (u64::from(value.is_some()), value.unwrap_or_default());
+        let fen = |amount: Option<Fen>| known(amount.map(|amount| amount.0));
+        let priced = stay.balance().and(stay.pay.zip(stay.cost));
+        Self {
+            institution: Some(stay.institution),
+            department: stay.department.clone(),
+            physician: stay.physician.clone(),
+            mdc: stay.mdc.clone(),
+            scheme: stay.scheme.clone(),
+            drg: stay.drg.clone(),
+            is_grouped: stay.is_grouped(),
+            stays: 1,
+            deaths: u64::from(stay.is_dead),
+            weight: known(stay.weight_e6),
+            cost: fen(stay.cost),
+            days: known(stay.stay_days.map(i64::from)),
+            items: stay.items().map_or((0, 0, 0, 0), |(cost, drug, consumable)| (1, cost.0, drug.0, consumable.0)),
+            priced: priced.map_or((0, 0, 0), |(pay, cost)| (1, pay.0, cost.0)),
+            loss: fen(stay.balance().filter(|balance| balance.0 < 0)),
+        }
+    }
+
+    /// The key of the line that it belongs to.
+    fn place(&self, by: By) -> Place<'_> {
+        match by {
+            By::Institution => (self.institution, "", ""),
+            By::Department => (self.institution, "", &self.department),
+            By::Physician => (self.institution, "", &self.physician),
+            By::Drg => (None, &self.scheme, &self.drg),
+            By::Mdc => (None, &self.scheme, &self.mdc),
+        }
+    }
 }
 
 /// The group of a scheme.
@@ -250,12 +299,14 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// `own` is the sum over `cases`; `mean` is the reference mean as sum and count.
-    fn add(&mut self, own: Option<i64>, mean: Option<&(i64, u64)>, cases: u64) {
-        let (Some(own), Some((sum, over))) = (own, mean) else {
-            self.left_out += cases;
+    /// All stays of a group: of `stays` there are `cases` with a value, `own` is their sum; `mean` is the reference mean as
+    /// sum and count. Dividing once a group makes the index the same however its stays were added up.
+    fn add(&mut self, stays: u64, (cases, own): (u64, i64), mean: Option<&(i64, u64)>) {
+        let Some((sum, over)) = mean.filter(|_| cases > 0) else {
+            self.left_out += stays;
             return;
         };
+        self.left_out += stays.saturating_sub(cases);
         let (own, sum, over) = (i128::from(own), i128::from(*sum), i128::from(*over));
         self.stays += cases;
         self.own += own;
@@ -336,58 +387,13 @@ impl Total {
     /// The sum of stays.
     #[must_use]
     pub fn of<'s>(stays: impl Iterator<Item = &'s Stay>, yardstick: &Yardstick) -> Self {
-        let mut adding = Adding::default();
-        for stay in stays {
-            adding.add(stay, &Known::of(stay, yardstick));
-        }
-        adding.done()
+        Self::of_groups(&stays.map(GroupSum::of).collect::<Vec<_>>(), yardstick)
     }
 
-    /// The same from sums by group; all but the bands' counts of single stays, which are sums too.
+    /// The sum of sums.
     #[must_use]
     pub fn of_groups(sums: &[GroupSum], yardstick: &Yardstick) -> Self {
-        let mut total = Self::default();
-        for sum in sums {
-            total.stays += sum.stays;
-            total.deaths += sum.deaths;
-            total.weighted += sum.weight.0;
-            total.weight_e6 = total.weight_e6.saturating_add(sum.weight.1);
-            total.costed += sum.cost.0;
-            total.cost = total.cost.saturating_add(sum.cost.1);
-            total.timed += sum.days.0;
-            total.days = total.days.saturating_add(sum.days.1);
-            total.itemised += sum.items.0;
-            total.itemised_cost = total.itemised_cost.saturating_add(sum.items.1);
-            total.drug_cost = total.drug_cost.saturating_add(sum.items.2);
-            total.consumable_cost = total.consumable_cost.saturating_add(sum.items.3);
-            total.priced += sum.priced.0;
-            total.pay = total.pay.saturating_add(sum.priced.1);
-            total.priced_cost = total.priced_cost.saturating_add(sum.priced.2);
-            total.losses += sum.loss.0;
-            total.loss = total.loss.saturating_add(sum.loss.1);
-            let band = yardstick.bands.of_group(&sum.scheme, &sum.drg).filter(|_| sum.is_grouped);
-            match band.and_then(|band| total.bands.get_mut(usize::from(band))) {
-                Some(count) => {
-                    count.stays += sum.stays;
-                    count.deaths += sum.deaths;
-                }
-                None => total.unbanded += sum.stays,
-            }
-            if sum.is_grouped {
-                total.grouped += sum.stays;
-                total.groups += 1;
-                let key = (sum.scheme.clone(), sum.drg.clone());
-                let add = |compared: &mut Compared, (cases, own): (u64, i64), mean: Option<&(i64, u64)>| {
-                    compared.left_out += sum.stays.saturating_sub(cases);
-                    if cases > 0 {
-                        compared.add(Some(own), mean, cases);
-                    }
-                };
-                add(&mut total.cost_index, sum.cost, yardstick.reference.costs.get(&key));
-                add(&mut total.time_index, sum.days, yardstick.reference.days.get(&key));
-            }
-        }
-        total
+        split(sums, &[], yardstick).0
     }
 
     /// Case mix index in millionths: sum of weights over the stays that have one.
@@ -470,7 +476,7 @@ impl Total {
     }
 }
 
-/// What the yardstick says of a stay's group, looked up once.
+/// What the yardstick says of a group, looked up once.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known<'y> {
     cost: Option<&'y (i64, u64)>,
@@ -479,71 +485,81 @@ struct Known<'y> {
 }
 
 impl<'y> Known<'y> {
-    fn of(stay: &Stay, yardstick: &'y Yardstick) -> Self {
-        let key = (stay.scheme.clone(), stay.drg.clone());
+    /// Of a group by scheme, code, and whether it is one.
+    fn of((scheme, drg, is_grouped): (&str, &str, bool), yardstick: &'y Yardstick) -> Self {
+        let key = (scheme.to_owned(), drg.to_owned());
         Self {
+            band: yardstick.bands.of_group(scheme, drg).filter(|_| is_grouped),
             cost: yardstick.reference.costs.get(&key),
             days: yardstick.reference.days.get(&key),
-            band: yardstick.bands.of.get(&key).copied().filter(|_| stay.is_grouped()),
         }
     }
+}
+
+/// What a total needs of each of its groups before it can be held against the yardstick.
+#[derive(Debug, Clone, Copy, Default)]
+struct Own {
+    stays: u64,
+    deaths: u64,
+    cost: (u64, i64),
+    days: (u64, i64),
 }
 
 #[derive(Default)]
 struct Adding<'s> {
     total: Total,
-    groups: HashMap<(&'s str, &'s str), ()>,
+    /// By scheme, group, and whether it is one.
+    groups: HashMap<(&'s str, &'s str, bool), Own>,
 }
 
 impl<'s> Adding<'s> {
-    fn add(&mut self, stay: &'s Stay, known: &Known<'_>) {
+    fn add(&mut self, sum: &'s GroupSum) {
+        let add = |to: &mut (u64, i64), (count, amount): (u64, i64)| {
+            *to = (to.0 + count, to.1.saturating_add(amount));
+        };
         let total = &mut self.total;
-        total.stays += 1;
-        total.deaths += u64::from(stay.is_dead);
-        if let Some(weight) = stay.weight_e6 {
-            total.weighted += 1;
-            total.weight_e6 = total.weight_e6.saturating_add(weight);
-        }
-        if let Some(cost) = stay.cost {
-            total.costed += 1;
-            total.cost = total.cost.saturating_add(cost.0);
-        }
-        if let Some(days) = stay.stay_days {
-            total.timed += 1;
-            total.days += i64::from(days);
-        }
-        if let Some((cost, drug, consumable)) = stay.items() {
-            total.itemised += 1;
-            total.itemised_cost = total.itemised_cost.saturating_add(cost.0);
-            total.drug_cost = total.drug_cost.saturating_add(drug.0);
-            total.consumable_cost = total.consumable_cost.saturating_add(consumable.0);
-        }
-        if let (Some(balance), Some(pay), Some(cost)) = (stay.balance(), stay.pay, stay.cost) {
-            total.priced += 1;
-            total.pay = total.pay.saturating_add(pay.0);
-            total.priced_cost = total.priced_cost.saturating_add(cost.0);
-            if balance.0 < 0 {
-                total.losses += 1;
-                total.loss = total.loss.saturating_add(balance.0);
-            }
-        }
-        match known.band.and_then(|band| total.bands.get_mut(usize::from(band))) {
-            Some(count) => {
-                count.stays += 1;
-                count.deaths += u64::from(stay.is_dead);
-            }
-            None => total.unbanded += 1,
-        }
-        if stay.is_grouped() {
-            total.grouped += 1;
-            total.cost_index.add(stay.cost.map(|cost| cost.0), known.cost, 1);
-            total.time_index.add(stay.stay_days.map(i64::from), known.days, 1);
-            self.groups.insert((&stay.scheme, &stay.drg), ());
-        }
+        total.stays += sum.stays;
+        total.deaths += sum.deaths;
+        total.weighted += sum.weight.0;
+        total.weight_e6 = total.weight_e6.saturating_add(sum.weight.1);
+        total.costed += sum.cost.0;
+        total.cost = total.cost.saturating_add(sum.cost.1);
+        total.timed += sum.days.0;
+        total.days = total.days.saturating_add(sum.days.1);
+        total.itemised += sum.items.0;
+        total.itemised_cost = total.itemised_cost.saturating_add(sum.items.1);
+        total.drug_cost = total.drug_cost.saturating_add(sum.items.2);
+        total.consumable_cost = total.consumable_cost.saturating_add(sum.items.3);
+        total.priced += sum.priced.0;
+        total.pay = total.pay.saturating_add(sum.priced.1);
+        total.priced_cost = total.priced_cost.saturating_add(sum.priced.2);
+        total.losses += sum.loss.0;
+        total.loss = total.loss.saturating_add(sum.loss.1);
+        let own = self.groups.entry((&sum.scheme, &sum.drg, sum.is_grouped)).or_default();
+        own.stays += sum.stays;
+        own.deaths += sum.deaths;
+        add(&mut own.cost, sum.cost);
+        add(&mut own.days, sum.days);
     }
 
-    fn done(mut self) -> Total {
-        self.total.groups = u64::try_from(self.groups.len()).unwrap_or(u64::MAX);
+    fn done(mut self, known: &HashMap<(&'s str, &'s str, bool), Known<'_>>) -> Total {
+        let total = &mut self.total;
+        for (key, own) in &self.groups {
+            let known = known.get(key).copied().unwrap_or_default();
+            match known.band.and_then(|band| total.bands.get_mut(usize::from(band))) {
+                Some(count) => {
+                    count.stays += own.stays;
+                    count.deaths += own.deaths;
+                }
+                None => total.unbanded += own.stays,
+            }
+            if key.2 {
+                total.grouped += own.stays;
+                total.groups += 1;
+                total.cost_index.add(own.stays, own.cost, known.cost);
+                total.time_index.add(own.stays, own.days, known.days);
+            }
+        }
         self.total
     }
 }
@@ -599,7 +615,7 @@ impl By {
 }
 
 /// One line of a table: an institution or none, a scheme or none, and a name below it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct LineKey {
     /// The institution, for lines of institutions, departments and physicians.
     pub institution: Option<InstitutionId>,
@@ -609,54 +625,29 @@ pub struct LineKey {
     pub name: String,
 }
 
-impl LineKey {
-    /// The line of a stay.
-    #[must_use]
-    pub fn of(by: By, stay: &Stay) -> Self {
-        let place =
-            |name: &str| Self { institution: Some(stay.institution), scheme: String::new(), name: name.to_owned() };
-        let group = |name: &str| Self { institution: None, scheme: stay.scheme.clone(), name: name.to_owned() };
-        match by {
-            By::Institution => place(""),
-            By::Department => place(&stay.department),
-            By::Physician => place(&stay.physician),
-            By::Drg => group(&stay.drg),
-            By::Mdc => group(&stay.mdc),
-        }
-    }
-}
-
-/// A [`LineKey`] that borrows from its stay.
+/// A [`LineKey`] that borrows from its sum.
 type Place<'s> = (Option<InstitutionId>, &'s str, &'s str);
 
-/// The sum over all stays and those of each line, in one pass.
+/// The sum over all sums and those of each line, in one pass.
 #[must_use]
-pub fn split(stays: &[Stay], by: &[By], yardstick: &Yardstick) -> (Total, Vec<BTreeMap<LineKey, Total>>) {
-    // Stays share few groups and lines: each is looked up by reference, and a key is made once a line.
-    let mut known: HashMap<(&str, &str, &str), Known<'_>> = HashMap::new();
+pub fn split(sums: &[GroupSum], by: &[By], yardstick: &Yardstick) -> (Total, Vec<BTreeMap<LineKey, Total>>) {
+    // Sums share few groups and lines: each is looked up by reference, and a key is made once.
+    let mut known: HashMap<(&str, &str, bool), Known<'_>> = HashMap::new();
     let mut all = Adding::default();
     let mut lines: Vec<HashMap<Place<'_>, Adding<'_>>> = by.iter().map(|_| HashMap::new()).collect();
-    for stay in stays {
-        let of_group = *known
-            .entry((stay.scheme.as_str(), stay.drg.as_str(), stay.outcome.as_str()))
-            .or_insert_with(|| Known::of(stay, yardstick));
-        all.add(stay, &of_group);
+    for sum in sums {
+        known
+            .entry((&sum.scheme, &sum.drg, sum.is_grouped))
+            .or_insert_with(|| Known::of((&sum.scheme, &sum.drg, sum.is_grouped), yardstick));
+        all.add(sum);
         for (by, lines) in by.iter().zip(&mut lines) {
-            let place = Some(stay.institution);
-            let key = match by {
-                By::Institution => (place, "", ""),
-                By::Department => (place, "", stay.department.as_str()),
-                By::Physician => (place, "", stay.physician.as_str()),
-                By::Drg => (None, stay.scheme.as_str(), stay.drg.as_str()),
-                By::Mdc => (None, stay.scheme.as_str(), stay.mdc.as_str()),
-            };
-            lines.entry(key).or_default().add(stay, &of_group);
+            lines.entry(sum.place(*by)).or_default().add(sum);
         }
     }
     let owned = |((institution, scheme, name), adding): (Place<'_>, Adding<'_>)| {
-        (LineKey { institution, scheme: scheme.to_owned(), name: name.to_owned() }, adding.done())
+        (LineKey { institution, scheme: scheme.to_owned(), name: name.to_owned() }, adding.done(&known))
     };
-    (all.done(), lines.into_iter().map(|lines| lines.into_iter().map(owned).collect()).collect())
+    (all.done(&known), lines.into_iter().map(|lines| lines.into_iter().map(owned).collect()).collect())
 }
 
 /// A figure of this module; those of the measure engine have their own names.
@@ -748,7 +739,7 @@ impl Figure {
     /// INVARIANT: counts the same stays as [`Total`].
     #[must_use]
     pub fn takes(self, stay: &Stay, yardstick: &Yardstick) -> Option<bool> {
-        let known = || Known::of(stay, yardstick);
+        let known = || Known::of((&stay.scheme, &stay.drg, stay.is_grouped()), yardstick);
         match self {
             Self::Groups => Some(stay.is_grouped()),
             Self::Weight => Some(stay.weight_e6.is_some()),

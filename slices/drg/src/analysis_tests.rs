@@ -160,7 +160,8 @@ fn every_figure_counts_the_stays_that_its_list_takes() {
             ..stay(drg, 0, 1)
         });
     }
-    let (total, lines) = split(&stays, &[By::Drg, By::Department], &yardstick);
+    let sums: Vec<GroupSum> = stays.iter().map(GroupSum::of).collect();
+    let (total, lines) = split(&sums, &[By::Drg, By::Department], &yardstick);
     assert_eq!(total, Total::of(stays.iter(), &yardstick));
     assert_eq!((lines[0].len(), lines[1].len()), (5, 1));
     assert_eq!(lines[0].values().map(|line| line.stays).sum::<u64>(), 240);

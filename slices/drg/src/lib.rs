@@ -25,6 +25,7 @@ pub mod compare;
 pub mod facts;
 pub mod field;
 pub mod group;
+pub mod measured;
 pub mod norm;
 pub mod pages;
 pub mod quarter;
@@ -54,4 +55,5 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/11002_settlement.sql"),
     },
     Migration { version: 11003, name: "analysis of stays", sql: include_str!("../migrations/11003_analysis.sql") },
+    Migration { version: 11004, name: "indexes of figures", sql: include_str!("../migrations/11004_figures.sql") },
 ];

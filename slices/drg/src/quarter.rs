@@ -9,12 +9,14 @@ use yiti_kernel::Date;
 use yiti_kernel::civil::date;
 use yiti_store::Digest;
 
-use crate::analysis::{By, LineKey, Stay, Total, Yardstick, split};
+use crate::analysis::{By, LineKey, Total, Yardstick};
 
 /// How many groups with the greatest gain, and with the greatest loss, stand in a pack.
 pub const GROUP_COUNT: usize = 10;
-/// The version of the format.
-const FORMAT: u32 = 1;
+/// By what the lines of a pack are split.
+pub const BY: [By; 4] = [By::Institution, By::Department, By::Mdc, By::Drg];
+/// The version of the format. Lines of version 1 have no key.
+const FORMAT: u32 = 2;
 
 /// A quarter of a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +75,9 @@ impl std::str::FromStr for Quarter {
 pub struct PackLine {
     /// What it is called: an institution, institution and department, a group, a main category.
     pub name: String,
+    /// Whose line it is, so that it opens its stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<LineKey>,
     /// Its figures.
     pub total: Total,
 }
@@ -107,20 +112,18 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Makes the pack of stays; `name` gives the words of a line.
+    /// Makes the pack of all stays and of their lines, split by [`BY`]; `name` gives the words of a line.
     #[must_use]
     pub fn of(
         (from, until): (Date, Date),
         reference: (Date, Date),
-        stays: &[Stay],
+        (total, lines): (Total, Vec<BTreeMap<LineKey, Total>>),
         yardstick: &Yardstick,
         failures: BTreeMap<String, u64>,
         name: impl Fn(By, &LineKey) -> String,
     ) -> Self {
-        let by = [By::Institution, By::Department, By::Mdc, By::Drg];
-        let (total, lines) = split(stays, &by, yardstick);
-        let mut tables = by.into_iter().zip(lines).map(|(by, lines)| {
-            let line = |(key, total): (LineKey, Total)| PackLine { name: name(by, &key), total };
+        let mut tables = BY.into_iter().zip(lines).map(|(by, lines)| {
+            let line = |(key, total): (LineKey, Total)| PackLine { name: name(by, &key), key: Some(key), total };
             let mut lines: Vec<PackLine> = lines.into_iter().map(line).collect();
             lines.sort_by(|one, other| other.total.stays.cmp(&one.total.stays).then_with(|| one.name.cmp(&other.name)));
             lines
@@ -152,6 +155,21 @@ impl Pack {
         }
     }
 
+    /// True when another pack has the same figures for the same lines, whatever the format of either.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let bare = |pack: &Self| {
+            let mut pack = Self { format: FORMAT, ..pack.clone() };
+            let tables =
+                [&mut pack.institutions, &mut pack.departments, &mut pack.mdcs, &mut pack.gains, &mut pack.losses];
+            for line in tables.into_iter().flatten() {
+                line.key = None;
+            }
+            pack
+        };
+        bare(self) == bare(other)
+    }
+
     /// Its one text: fields in their order, whole numbers only, no blanks.
     ///
     /// # Errors
@@ -178,6 +196,7 @@ pub fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::{GroupSum, Stay, split};
 
     #[test]
     fn quarters_have_names_and_days() {
@@ -216,16 +235,34 @@ mod tests {
         };
         let stays = [stay("AA1", 900), stay("BB1", 100), stay("CC1", 800), stay("DD1", 500)];
         let name = |_: By, key: &LineKey| key.name.clone();
-        let pack = Pack::of(days, days, &stays, &Yardstick::default(), BTreeMap::new(), name);
+        let yardstick = Yardstick::default();
+        let pack = |stays: &[Stay]| {
+            let sums: Vec<GroupSum> = stays.iter().map(GroupSum::of).collect();
+            Pack::of(days, days, split(&sums, &BY, &yardstick), &yardstick, BTreeMap::new(), name)
+        };
+        let turned = {
+            let mut turned = stays.clone();
+            turned.reverse();
+            pack(&turned)
+        };
+        let pack = pack(&stays);
         let names = |lines: &[PackLine]| lines.iter().map(|line| line.name.clone()).collect::<Vec<_>>();
         assert_eq!((names(&pack.gains), names(&pack.losses)), (vec!["AA1".into(), "CC1".into()], vec!["BB1".into()]));
         let text = pack.canonical().unwrap();
         assert_eq!(Pack::read(&text).unwrap(), pack);
         assert_eq!(Pack::read(&text).unwrap().canonical().unwrap(), text);
         assert_eq!(hash(&text).len(), 64);
-        let mut turned = stays;
-        turned.reverse();
-        let other = Pack::of(days, days, &turned, &Yardstick::default(), BTreeMap::new(), name);
-        assert_eq!(other.canonical().unwrap(), text, "the order of rows does not matter");
+        assert_eq!(turned.canonical().unwrap(), text, "the order of rows does not matter");
+        // A pack as it was written before lines had keys is read and says the same.
+        let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+        old["format"] = 1.into();
+        for table in ["institutions", "departments", "mdcs", "gains", "losses"] {
+            for line in old[table].as_array_mut().unwrap() {
+                line.as_object_mut().unwrap().remove("key").unwrap();
+            }
+        }
+        let old = Pack::read(&old.to_string()).unwrap();
+        assert!(old != pack && old.says_the_same(&pack));
+        assert!(!old.says_the_same(&Pack { reference_groups: 7, ..pack }));
     }
 }

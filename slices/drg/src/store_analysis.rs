@@ -7,7 +7,7 @@ use yiti_kernel::{Date, Fen, Timestamp, Uuid};
 use yiti_record::front_page::FrontPageId;
 use yiti_store::{Error, Reader, Row, Tx, Value, args, sql};
 
-use crate::analysis::{GroupSum, Stay};
+use crate::analysis::{By, GroupSum, Stay};
 use crate::ceilings::Kind;
 use crate::store::Reach;
 
@@ -52,6 +52,10 @@ impl Slice {
         ]
         .to_vec()
     }
+}
+
+fn count(row: &Row, column: &str) -> Result<u64, Error> {
+    Ok(u64::try_from(row.get::<i64>(column)?).unwrap_or_default())
 }
 
 fn money(row: &Row, column: &str) -> Result<Option<Fen>, Error> {
@@ -109,7 +113,7 @@ pub async fn stays(reader: &mut Reader, reach: &Reach, slice: &Slice, days: (Dat
         .collect()
 }
 
-/// The same stays summed by group.
+/// The same stays summed by group, and by what the lines asked for are about.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -118,11 +122,24 @@ pub async fn sums(
     reach: &Reach,
     slice: &Slice,
     days: (Date, Date),
+    by: &[By],
 ) -> Result<Vec<GroupSum>, Error> {
+    let any = |wanted: &[By]| by.iter().any(|by| wanted.contains(by));
+    let split = args![
+        any(&[By::Institution, By::Department, By::Physician]),
+        any(&[By::Department]),
+        any(&[By::Physician]),
+        any(&[By::Mdc]),
+    ];
+    // The group comes first where rows are ordered: it tells most of them apart.
     let rows = reader
         .rows(
             sql!(
-                "select s.scheme, s.drg, cast(case when s.outcome in ('drg', 'adrg') then 1 else 0 end as bigint) as is_grouped,
+                "select case when $14 <> 0 then s.institution_id end as institution_id,
+                     case when $15 <> 0 then s.department else '' end as department,
+                     case when $16 <> 0 then s.physician else '' end as physician,
+                     case when $17 <> 0 then s.mdc else '' end as mdc, s.scheme, s.drg,
+                     cast(case when s.outcome in ('drg', 'adrg') then 1 else 0 end as bigint) as is_grouped,
                      count(*) as stays, cast(sum(s.is_dead) as bigint) as deaths, count(s.weight_e6) as weighted,
                      cast(coalesce(sum(s.weight_e6), 0) as bigint) as weight, count(s.cost) as costed,
                      cast(coalesce(sum(s.cost), 0) as bigint) as cost, count(s.stay_days) as timed,
@@ -140,24 +157,28 @@ pub async fn sums(
                      cast(coalesce(sum(s.cost) filter (where s.pay is not null), 0) as bigint) as priced_cost,
                      count(*) filter (where s.cost > s.pay) as losses,
                      cast(coalesce(sum(s.pay - s.cost) filter (where s.cost > s.pay), 0) as bigint) as loss
-                 from drg_stay s join institution i on i.id = s.institution_id
+                 from drg_stay s
                  where s.status = 'final' and s.discharged_on between $12 and $13
-                     and i.tree_low between $1 and $2 and ($3 = 0 or (s.department = $4 and $4 <> ''))
+                     and s.institution_id in (select id from institution where tree_low between $1 and $2)
+                     and ($3 = 0 or (s.department = $4 and $4 <> ''))
                      and (s.institution_id = $5 or $5 is null)
                      and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
                      and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
                      and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
                      and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
                      and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))
-                 group by 1, 2, 3"
+                 group by s.drg, 1, 2, 3, 4, s.scheme, 7"
             ),
-            &slice.values(reach, days),
+            &[slice.values(reach, days), split.to_vec()].concat(),
         )
         .await?;
-    let count = |row: &Row, column: &str| Ok::<_, Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
     rows.iter()
         .map(|row| {
             Ok(GroupSum {
+                institution: row.optional_id("institution_id")?,
+                department: row.get("department")?,
+                physician: row.get("physician")?,
+                mdc: row.get("mdc")?,
                 scheme: row.get("scheme")?,
                 drg: row.get("drg")?,
                 is_grouped: row.get("is_grouped")?,
@@ -198,6 +219,43 @@ pub async fn put_failure(tx: &mut Tx, id: FrontPageId, cause: Option<&str>) -> R
         }
     };
     Ok(())
+}
+
+/// The stays of some days by group with their deaths, cost and days: what a yardstick is made of.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn reference(reader: &mut Reader, scope: Scope, (from, until): (Date, Date)) -> Result<Vec<GroupSum>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select s.scheme, s.drg,
+                     cast(case when s.outcome in ('drg', 'adrg') then 1 else 0 end as bigint) as is_grouped,
+                     count(*) as stays, cast(sum(s.is_dead) as bigint) as deaths, count(s.cost) as costed,
+                     cast(coalesce(sum(s.cost), 0) as bigint) as cost, count(s.stay_days) as timed,
+                     cast(coalesce(sum(s.stay_days), 0) as bigint) as days
+                 from drg_stay s
+                 where s.status = 'final' and s.discharged_on between $3 and $4
+                     and s.institution_id in (select id from institution where tree_low between $1 and $2)
+                 group by s.drg, s.scheme, 3"
+            ),
+            args![scope.low, scope.high, from, until],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(GroupSum {
+                scheme: row.get("scheme")?,
+                drg: row.get("drg")?,
+                is_grouped: row.get("is_grouped")?,
+                stays: count(row, "stays")?,
+                deaths: count(row, "deaths")?,
+                cost: (count(row, "costed")?, row.get("cost")?),
+                days: (count(row, "timed")?, row.get("days")?),
+                ..GroupSum::default()
+            })
+        })
+        .collect()
 }
 
 /// Stays that have no group or no price, by institution and cause.
@@ -298,7 +356,7 @@ pub async fn failed_stays(
     rows.iter().map(|row| row.id("id")).collect()
 }
 
-/// Institutions within reach that have finished stays, with their departments.
+/// Institutions within reach that have finished stays, with their departments: one look into the index for each.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -306,10 +364,19 @@ pub async fn departments(reader: &mut Reader, reach: &Reach) -> Result<Vec<(Inst
     let rows = reader
         .rows(
             sql!(
-                "select distinct s.institution_id, s.department from drg_stay s
-                 join institution i on i.id = s.institution_id
-                 where i.tree_low between $1 and $2 and ($3 = 0 or (s.department = $4 and $4 <> ''))
-                     and s.status = 'final' order by s.department"
+                "with recursive place (institution_id, department) as (
+                     select i.id, (select min(s.department) from drg_stay s
+                         where s.status = 'final' and s.institution_id = i.id)
+                     from institution i where i.tree_low between $1 and $2
+                     union all
+                     select p.institution_id, (select min(s.department) from drg_stay s
+                         where s.status = 'final' and s.institution_id = p.institution_id
+                             and s.department > p.department)
+                     from place p where p.department is not null
+                 )
+                 select institution_id, department from place
+                 where department is not null and ($3 = 0 or (department = $4 and $4 <> ''))
+                 order by department, institution_id"
             ),
             args![
                 reach.scope.low,

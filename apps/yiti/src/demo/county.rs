@@ -248,7 +248,7 @@ fn hire(
             "radiologist" | "department_head" | "branch_technician" => &["imaging"],
             "quality_officer" => &["quality"],
             "it_administrator" => &["information"],
-            "ward_doctor" => &["internal_medicine"],
+            "ward_doctor" | "clinical_head" => &["internal_medicine"],
             "insurance" => &["insurance"],
             "coder" => &["medical_records"],
             "president" => &["management"],

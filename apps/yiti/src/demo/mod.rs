@@ -8,6 +8,7 @@
 //! - [`readings`]: history and live queue.
 //! - [`stays`]: a year of discharges, and the patients in hospital now.
 //! - [`settlements`]: settled months, a correction, a clearing, a comparison.
+//! - [`shares`]: what a department said of its share of drugs or consumables.
 //!
 //! Leaves out: anything real. `demo/county.toml` holds the made-up names.
 
@@ -16,6 +17,7 @@ pub mod county;
 pub mod pictures;
 pub mod readings;
 pub mod settlements;
+pub mod shares;
 pub mod stays;
 
 use std::sync::Arc;
@@ -54,6 +56,8 @@ pub struct Plan {
     pub password: String,
     /// Region code of all identity numbers; given to no place.
     pub region: String,
+    /// What the head of a clinical department says of a share above its ceiling.
+    justification: String,
     surnames: String,
     given_male: String,
     given_female: String,
@@ -83,6 +87,7 @@ pub async fn fill(platform: &Arc<Platform>, limits: &Limits, size: Size) -> anyh
     readings::fill(platform, &plan, &county, size.readings, &mut chance).await?;
     stays::fill(platform, &plan, &county, (size.stays, DRAFTS)).await?;
     settlements::fill(platform, &county).await?;
+    shares::fill(platform, &plan, &county).await?;
     Ok(county.sign_ins)
 }
 

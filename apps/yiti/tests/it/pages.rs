@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::request::Builder;
 use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -14,15 +15,16 @@ use yiti_kernel::{Lang, SystemClock};
 use yiti_store::{args, sql};
 use yiti_web::Access;
 
-struct World {
+/// The small demonstration county behind the real router.
+pub(crate) struct World {
     _folder: tempfile::TempDir,
-    platform: Arc<Platform>,
+    pub(crate) platform: Arc<Platform>,
     router: Router,
     limits: yiti_directory::sign_in::Limits,
     sign_ins: Vec<SignIn>,
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
         folder: folder.path().to_owned(),
@@ -43,13 +45,30 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn token(&self, sign_in: &SignIn, lang: Lang) -> String {
+    /// Who signs in with a login of the demonstration.
+    pub(crate) fn sign_in(&self, login: &str) -> &SignIn {
+        self.sign_ins.iter().find(|sign_in| sign_in.login == login).unwrap()
+    }
+
+    pub(crate) async fn token(&self, sign_in: &SignIn, lang: Lang) -> String {
         let who = (sign_in.person, sign_in.post, lang);
         session::open(&self.platform.store, who, "test", self.platform.now(), &self.limits).await.unwrap()
     }
 
-    async fn get(&self, path: &str, token: &str) -> (StatusCode, String) {
-        let request = Request::get(path).header(header::COOKIE, format!("yiti={token}")).body(Body::empty()).unwrap();
+    pub(crate) async fn get(&self, path: &str, token: &str) -> (StatusCode, String) {
+        self.answer(Request::get(path), path, token, Body::empty()).await
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, token: &str, form: String) -> (StatusCode, String) {
+        let request = Request::post(path)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.answer(request, path, token, Body::from(form)).await
+    }
+
+    async fn answer(&self, request: Builder, path: &str, token: &str, body: Body) -> (StatusCode, String) {
+        let request = request.header(header::COOKIE, format!("yiti={token}")).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let is_text = response
@@ -74,7 +93,7 @@ impl World {
     async fn filled(&self, path: &str) -> String {
         if path == "/figures/turnaround/records" {
             // A list belongs to a figure: the first link of the page of figures.
-            let quality = self.sign_ins.iter().find(|s| s.login == "quality").unwrap();
+            let quality = self.sign_in("quality");
             let token = self.token(quality, Lang::En).await;
             let (_, html) = self.get("/figures/turnaround", &token).await;
             let start = html.find("/figures/turnaround/records").unwrap();

@@ -22,7 +22,7 @@ async fn the_demonstration_groups_and_prices_nearly_every_stay() {
     let kit = platform.kit.clone().with(Filled(platform.now()));
     let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
     let platform = Arc::new(platform.await.unwrap());
-    let size = demo::Size { residents: 250, readings: 0, stays: 700 };
+    let size = demo::Size { residents: 250, readings: 0, stays: 1_400 };
     demo::fill(&platform, &definitions.limits, size).await.unwrap();
     let mut reader = platform.store.read().await.unwrap();
     let row = reader
@@ -43,14 +43,15 @@ async fn the_demonstration_groups_and_prices_nearly_every_stay() {
         .unwrap();
     let count = |name: &str| row.get::<i64>(name).unwrap();
     let all = count("n");
-    assert_eq!((all, count("drafts"), count("institutions")), (725, 25, 7));
+    assert_eq!((all, count("drafts"), count("institutions")), (1425, 25, 7));
     assert!(count("ungrouped") * 100 < all * 3, "{} of {all} have no group", count("ungrouped"));
     assert!(count("groups") > 80, "only {} groups", count("groups"));
     assert!(count("priced") * 100 > all * 90, "only {} are priced", count("priced"));
     assert!(count("complicated") * 10 > all, "only {} have a complication", count("complicated"));
     let losses = count("losses") * 100 / all;
     assert!((25..=75).contains(&losses), "{losses} % lose");
-    assert!(count("findings") > 3 && count("refusing") > 0 && count("refusing") * 10 < all, "flaws are rare and there");
+    let (flawed, refusing) = (count("findings"), count("refusing"));
+    assert!(flawed > 3 && refusing > 0 && refusing * 10 < all, "flaws are rare and there: {flawed}, {refusing}");
     assert!(count("dead") > 0 && count("dead") * 100 < all * 3);
     let flawed = reader
         .one(sql!("select count(*) as n from drg_stay where finding_count > 0 and status = 'final'"), args![])

@@ -182,9 +182,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) 
     let analysis = app.platform().kit.get::<Analysis>();
     let (from, until) = question.days().map(|days| analysis.compare.span(days.0)).unwrap_or_default();
     let shown = AnalysisPage {
-        lasts: ["1", "3", "6", "12"]
-            .map(|n| (n.to_owned(), ui.t_with("drg_analysis.last_months", &[("n", n)])))
-            .to_vec(),
+        lasts: figure::lasts(&ui),
         insurances: words("drg_analysis_insurance", &["employee", "resident", "-"]),
         versuses: words("drg_analysis_versus", &["before", "year"]),
         sorts: words("drg_analysis_sort", &Sort::KEYS.map(|(key, _)| key)),

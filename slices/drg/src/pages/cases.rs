@@ -13,11 +13,12 @@ use yiti_web::{Access, Answer, App, Asked, Form, Pager, Problem, Slice, Ui, Visi
 use super::figure::{self, CASES, Question};
 use crate::analysis::{Figure, Stay, Yardstick, share_e6};
 use crate::ceilings::{Kind, is_over};
+use crate::quarter::Quarter;
 use crate::store::{self, Reach, StayRow};
 use crate::store_analysis as rows;
 
 const PAGE_SIZE: usize = 50;
-const CARRIED: [&str; 13] = [
+const CARRIED: [&str; 14] = [
     "figure",
     "part",
     "from",
@@ -31,6 +32,7 @@ const CARRIED: [&str; 13] = [
     "mdc",
     "ceiling",
     "last",
+    "quarter",
 ];
 
 /// Adds the routes of these pages.
@@ -166,6 +168,8 @@ struct Tab {
 struct CasesPage {
     ui: Ui,
     back: String,
+    /// Key of the words of the page it leads back to.
+    back_words: &'static str,
     place: String,
     tabs: Vec<Tab>,
     part: String,
@@ -204,7 +208,8 @@ async fn list(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) 
     let ui = Ui::new(&app, &visitor, "drg_analysis.cases").await;
     let own = question.pairs(None);
     let tab = |(name, list): &(&'static str, Vec<FrontPageId>)| {
-        let mut pairs = vec![("figure", form.value("figure")), ("part", *name), ("ceiling", form.value("ceiling"))];
+        let carried = |name| (name, form.value(name));
+        let mut pairs = vec![carried("figure"), ("part", *name), carried("ceiling"), carried("quarter")];
         pairs.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
         Tab {
             words: ui.word("drg_analysis_part", name),
@@ -223,19 +228,10 @@ async fn list(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) 
         question.span_text(),
     ];
     place.retain(|part| !part.is_empty());
-    let back = match &wanted {
-        Wanted::Ceiling(..) => "/drg/ceilings",
-        Wanted::Failure(..) => "/drg/failures",
-        Wanted::Measure(_) | Wanted::Own(_) => "/drg/analysis",
-    };
-    let back_pairs: Vec<(&str, &str)> = if back == "/drg/ceilings" {
-        own.iter().filter(|(name, _)| *name == "from").map(|(_, value)| ("month", value.as_str())).collect()
-    } else {
-        let kept = ["from", "to", "institution", "insurance"];
-        own.iter().filter(|(name, _)| kept.contains(name)).map(|(name, value)| (*name, value.as_str())).collect()
-    };
+    let (back, back_words) = back(&form, &wanted, &own);
     let shown = CasesPage {
-        back: format!("{back}{}", yiti_web::query(&back_pairs)),
+        back,
+        back_words,
         place: place.join(" \u{b7} "),
         tabs,
         part: ui.word("drg_analysis_part", part),
@@ -248,6 +244,25 @@ async fn list(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) 
         },
     };
     page(&shown)
+}
+
+/// The page that showed the figure, and the key of its words.
+fn back(form: &Form, wanted: &Wanted, own: &[(&'static str, String)]) -> (String, &'static str) {
+    if let Ok(quarter) = form.value("quarter").parse::<Quarter>() {
+        return (super::quarter::address(&quarter.to_string()), "drg_quarter.title");
+    }
+    let (path, words) = match wanted {
+        Wanted::Ceiling(..) => {
+            let month = own.iter().find(|(name, _)| *name == "from").map_or("", |(_, value)| value);
+            return (format!("/drg/ceilings{}", yiti_web::query(&[("month", month)])), "drg_ceilings.title");
+        }
+        Wanted::Failure(..) => ("/drg/failures", "drg_failures.title"),
+        Wanted::Measure(_) | Wanted::Own(_) => ("/drg/analysis", "drg_analysis.title"),
+    };
+    let kept = ["from", "to", "institution", "insurance"];
+    let kept: Vec<(&str, &str)> =
+        own.iter().filter(|(name, _)| kept.contains(name)).map(|(name, value)| (*name, value.as_str())).collect();
+    (format!("{path}{}", yiti_web::query(&kept)), words)
 }
 
 /// The rows of one page of a list; that they were looked at stands in the journal first.

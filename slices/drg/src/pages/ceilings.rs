@@ -82,7 +82,11 @@ struct CeilingsPage {
     can_justify: bool,
 }
 
-async fn show(State(app): State<App>, visitor: Visitor, Asked(form): Asked) -> Answer {
+async fn show(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) -> Answer {
+    if !form.value("month").is_empty() && figure::month_start(form.value("month")).is_none() {
+        form.errors.add("month", "figures.no_month", &[]);
+        return invalid(&lay_out(&app, &visitor, form).await?);
+    }
     page(&lay_out(&app, &visitor, form).await?)
 }
 

@@ -110,12 +110,11 @@ async fn show(State(app): State<App>, visitor: Visitor, Asked(mut form): Asked) 
         Part { title: ui.word("drg_failures_of", of), total: count(&format!("failure.{of}"), None, total), lines }
     };
     let shown = FailuresPage {
-        lasts: ["1", "3", "6", "12"]
-            .map(|n| (n.to_owned(), ui.t_with("drg_analysis.last_months", &[("n", n)])))
-            .to_vec(),
+        lasts: figure::lasts(&ui),
         span: question.span_text(),
         columns: with_rows.iter().map(|id| tree.short_name(*id).to_owned()).collect(),
-        parts: ["group", "price"].map(part).into(),
+        // Of a period that cannot be, there is nothing to say, not even none.
+        parts: if is_valid { ["group", "price"].map(part).into() } else { Vec::new() },
         institutions,
         form,
         ui,

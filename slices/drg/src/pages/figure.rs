@@ -1,24 +1,27 @@
 //! What the pages of figures share: the question in the address, the board that answers it, numbers as shown.
 //!
-//! INVARIANT: a figure and the list it opens come from stays read by the same statement and judged by the same rules, so
-//! the list is as long as the figure says.
+//! INVARIANT: a figure and the list it opens come from the same stays: sums and lists are read under the same conditions,
+//! and a stay of a list is one of a sum by [`GroupSum::of`] and [`crate::analysis::Figure::takes`], so the list is as long
+//! as the figure says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use yiti_directory::{InstitutionId, Scope};
 use yiti_kernel::{Date, Fen, Lang, Timestamp, time};
+use yiti_measure::Measures;
 use yiti_measure::definition::Measure;
-use yiti_measure::evaluate::{Ask, Cell, Period, Value};
-use yiti_measure::{Datum, Measures};
+use yiti_measure::evaluate::{Ask, Period, Value};
 use yiti_web::words::t;
 use yiti_web::{App, Form, Problem, Ui, Visitor, query};
 
 pub(super) use super::shared::yuan;
 use crate::actions;
-use crate::analysis::{By, LineKey, Stay, Total, Yardstick, split};
+use crate::analysis::{By, GroupSum, LineKey, Stay, Total, Yardstick, split};
 use crate::analysis_acts::{Error, month_text};
 use crate::compare::{Analysis, before};
 use crate::facts;
+use crate::measured::{Counted, Rule, line_of};
+use crate::quarter::Quarter;
 use crate::store::Reach;
 use crate::store_analysis::{self as rows, EMPTY, Slice};
 
@@ -80,6 +83,7 @@ impl Question {
     /// Reads the address; what is wrong with it stands in `form.errors`.
     pub(super) fn read(form: &mut Form, now: Timestamp) -> Self {
         let this_month = time::day(now).first_of_month();
+        let quarter = form.value("quarter").parse::<Quarter>().map(Quarter::days);
         let mut bound = |name: &str| {
             let text = form.value(name).to_owned();
             let day = month_start(&text);
@@ -88,7 +92,11 @@ impl Question {
             }
             day
         };
-        let (from, to) = (bound("from"), bound("to"));
+        // A figure of a quarter says its quarter only.
+        let (from, to) = match quarter {
+            Ok((from, to)) => (Some(from), Some(to.first_of_month())),
+            Err(()) => (bound("from"), bound("to")),
+        };
         let last: usize = match form.value("last") {
             "1" => 1,
             "6" => 6,
@@ -125,6 +133,20 @@ impl Question {
         let months = std::iter::successors(Some(from.first_of_month()), |day| next_month(*day));
         let months = months.take_while(|day| *day <= to).take(MONTH_COUNT_MAX).collect();
         Self { months, slice: Slice::default(), versus: Versus::Before, by: By::Department }
+    }
+
+    /// The address of the cases behind a figure of a quarter; a short one, for there are many on a page.
+    pub(super) fn href_in_quarter(
+        &self,
+        quarter: Quarter,
+        (figure, part): (&str, &str),
+        line: Option<&LineKey>,
+    ) -> String {
+        let (quarter, own) = (quarter.to_string(), self.pairs(line));
+        let mut pairs = vec![("figure", figure), ("part", part), ("quarter", quarter.as_str())];
+        let own = own.iter().filter(|(name, _)| !["from", "to"].contains(name));
+        pairs.extend(own.map(|(name, value)| (*name, value.as_str())));
+        format!("{CASES}{}", query(&pairs))
     }
 
     /// First and last day; `None` without months.
@@ -213,6 +235,11 @@ fn span_text(days: Option<(Date, Date)>) -> String {
     if from == to { from } else { format!("{from} \u{2013} {to}") }
 }
 
+/// The spans that can be chosen beside the three months shown without a choice.
+pub(super) fn lasts(ui: &Ui) -> Vec<(String, String)> {
+    ["1", "6", "12"].map(|n| (n.to_owned(), ui.t_with("drg_analysis.last_months", &[("n", n)]))).to_vec()
+}
+
 /// Which stays this visitor may see.
 pub(super) async fn reach(app: &App, visitor: &Visitor) -> Result<Reach, Problem> {
     let mut reader = app.platform().store.read().await?;
@@ -230,10 +257,46 @@ pub(super) async fn stays(app: &App, reach: &Reach, question: &Question) -> Resu
 pub(super) async fn yardstick(app: &App, question: &Question) -> Result<Yardstick, Problem> {
     let analysis = app.platform().kit.get::<Analysis>();
     let Some((from, _)) = question.days() else { return Ok(Yardstick::default()) };
-    let everywhere = Reach::all(app.platform().tree().whole());
+    let everywhere = app.platform().tree().whole();
     let mut reader = app.platform().store.read().await?;
-    let sums = rows::sums(&mut reader, &everywhere, &Slice::default(), analysis.compare.span(from)).await?;
+    let sums = rows::reference(&mut reader, everywhere, analysis.compare.span(from)).await?;
     Ok(analysis.compare.yardstick(&sums))
+}
+
+/// The finished stays that a question is about, summed for lines.
+pub(super) async fn sums(app: &App, reach: &Reach, question: &Question, by: &[By]) -> Result<Vec<GroupSum>, Problem> {
+    let Some(days) = question.days() else { return Ok(Vec::new()) };
+    let mut reader = app.platform().store.read().await?;
+    Ok(rows::sums(&mut reader, reach, &question.slice, days, by).await?)
+}
+
+/// What a question is compared with: the yardstick and the months before.
+struct Before {
+    yardstick: Yardstick,
+    total: Total,
+}
+
+impl Before {
+    async fn of(app: &App, reach: &Reach, question: &Question) -> Result<Self, Problem> {
+        let days = question.days_before();
+        let earlier = async {
+            let Some(days) = days else { return Ok(Vec::new()) };
+            let mut reader = app.platform().store.read().await?;
+            Ok::<_, Problem>(rows::sums(&mut reader, reach, &question.slice, days, &[]).await?)
+        };
+        let analysis = app.platform().kit.get::<Analysis>();
+        let span = question.days().map(|(from, _)| analysis.compare.span(from));
+        let everywhere = Reach::all(app.platform().tree().whole());
+        // Often both are the same stays: the whole county, as many months before.
+        let (yardstick, earlier) = if days == span && question.slice == Slice::default() && *reach == everywhere {
+            let earlier = earlier.await?;
+            (analysis.compare.yardstick(&earlier), earlier)
+        } else {
+            tokio::try_join!(yardstick(app, question), earlier)?
+        };
+        let total = Total::of_groups(&earlier, &yardstick);
+        Ok(Self { yardstick, total })
+    }
 }
 
 /// All figures of a question.
@@ -242,63 +305,65 @@ pub(super) struct Board {
     pub(super) lines: BTreeMap<LineKey, Total>,
     pub(super) before: Total,
     pub(super) yardstick: Yardstick,
-    cells: HashMap<(&'static str, Option<LineKey>), Cell>,
+    cells: HashMap<(&'static str, Option<LineKey>), Counted>,
 }
 
 impl Board {
     /// Reads beside each other, counts beside the server's tasks.
     pub(super) async fn of(app: &App, reach: &Reach, question: &Question) -> Result<Self, Problem> {
-        let previous = async {
-            let Some(days) = question.days_before() else { return Ok(Vec::new()) };
-            let mut reader = app.platform().store.read().await?;
-            Ok::<_, Problem>(rows::sums(&mut reader, reach, &question.slice, days).await?)
-        };
-        let (stays, yardstick, previous) =
-            tokio::try_join!(stays(app, reach, question), yardstick(app, question), previous)?;
+        let by = [question.by];
+        let (sums, before) = tokio::try_join!(sums(app, reach, question, &by), Before::of(app, reach, question))?;
         let measures = app.platform().kit.get::<Measures>();
+        let splits = [question.by.columns(), &[]];
+        let from = question.days().map(|days| days.0).unwrap_or_default();
+        let rule = |id: &str, columns| measures.get(id).and_then(|measure| Rule::of(measure, from, columns));
+        // A measure of the hospital's own asks for the single rows.
+        let is_own = |id: &&str| splits.iter().any(|columns| rule(id, columns).is_none());
+        let stays = if MEASURES.iter().any(|id| is_own(&id)) { stays(app, reach, question).await? } else { Vec::new() };
+        let rules: Vec<_> = MEASURES.into_iter().filter(|id| !is_own(&id)).map(|id| (id, rule(id, &[]))).collect();
+        let own: Vec<_> = MEASURES.into_iter().filter(|id| is_own(&id)).collect();
         let question = question.clone();
         let work = move || {
-            let (total, mut lines) = split(&stays, &[question.by], &yardstick);
-            let before = Total::of_groups(&previous, &yardstick);
-            let batch = facts::batch(&stays, &yardstick).map_err(Problem::failed)?;
-            let mut cells = HashMap::new();
-            for columns in [question.by.columns(), &[]] {
-                for id in MEASURES {
-                    let (Some(measure), Some(ask)) = (measures.get(id), question.ask(columns)) else { continue };
-                    for cell in yiti_measure::evaluate(measure, &batch, &ask).map_err(refused)? {
-                        let key = if columns.is_empty() { None } else { Some(line_of(question.by, &cell.group)) };
-                        cells.insert((id, key), cell);
-                    }
-                }
-            }
+            let (total, mut lines) = split(&sums, &by, &before.yardstick);
             let lines = lines.pop().unwrap_or_default();
-            Ok::<_, Problem>(Self { total, lines, before, yardstick, cells })
+            let mut cells = HashMap::new();
+            for (id, rule) in rules.into_iter().filter_map(|(id, rule)| Some((id, rule?))) {
+                cells.insert((id, None), rule.answer(&total));
+                cells.extend(lines.iter().map(|(key, total)| ((id, Some(key.clone())), rule.answer(total))));
+            }
+            if !own.is_empty() {
+                evaluate(&mut cells, &measures, &own, &question, (&stays, &before.yardstick))?;
+            }
+            Ok::<_, Problem>(Self { total, lines, before: before.total, yardstick: before.yardstick, cells })
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::failed)?
     }
 
-    /// What the engine says of a measure for all stays or for a line.
-    pub(super) fn cell(&self, id: &'static str, line: Option<&LineKey>) -> Option<&Cell> {
+    /// What a measure says for all stays or for a line.
+    pub(super) fn cell(&self, id: &'static str, line: Option<&LineKey>) -> Option<&Counted> {
         self.cells.get(&(id, line.cloned()))
     }
 }
 
-fn line_of(by: By, group: &[Datum]) -> LineKey {
-    let mut key = LineKey { institution: None, scheme: String::new(), name: String::new() };
-    let mut texts = Vec::new();
-    for field in group {
-        match field {
-            Datum::Id(id) => key.institution = Some(InstitutionId(*id)),
-            Datum::Text(text) => texts.push(text.clone()),
-            _ => {}
+/// What the engine says of measures, for all stays and for each line.
+fn evaluate(
+    cells: &mut HashMap<(&'static str, Option<LineKey>), Counted>,
+    measures: &Measures,
+    ids: &[&'static str],
+    question: &Question,
+    (stays, yardstick): (&[Stay], &Yardstick),
+) -> Result<(), Problem> {
+    let batch = facts::batch(stays, yardstick).map_err(Problem::failed)?;
+    for columns in [question.by.columns(), &[]] {
+        for id in ids {
+            let (Some(measure), Some(ask)) = (measures.get(id), question.ask(columns)) else { continue };
+            for cell in yiti_measure::evaluate(measure, &batch, &ask).map_err(refused)? {
+                let key = (!columns.is_empty()).then(|| line_of(question.by, &cell.group));
+                cells.insert((*id, key), Counted::from(&cell));
+            }
         }
     }
-    let mut texts = texts.into_iter();
-    if matches!(by, By::Drg | By::Mdc) {
-        key.scheme = texts.next().unwrap_or_default();
-    }
-    key.name = texts.next().unwrap_or_default();
-    key
+    Ok(())
 }
 
 /// What the engine did not answer.
@@ -354,10 +419,10 @@ pub(super) fn shown_cell(
     let is_rate = matches!(cell.value, Value::Ratio { .. });
     Shown {
         text: value_text(lang, id, cell.value),
-        count: cell.denominator_count,
+        count: cell.denominator,
         href: question.href(id, "counted", line),
-        numerator: is_rate.then(|| (cell.numerator_count, question.href(id, "numerator", line))),
-        left_out: cell.excluded_missing_count,
+        numerator: is_rate.then(|| (cell.numerator, question.href(id, "numerator", line))),
+        left_out: cell.missing,
         left_out_href: question.href(id, "left_out", line),
         ..Shown::default()
     }

@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse as _;
 use yiti_directory::InstitutionId;
-use yiti_kernel::{Fen, Lang, time};
+use yiti_kernel::{Lang, time};
 use yiti_web::words::t;
 use yiti_web::{
     Access, Answer, App, Asked, Form, LINE_LENGTH_MAX, MenuItem, Problem, Slice, TEXT_LENGTH_MAX, Ui, Visitor,
@@ -18,16 +18,21 @@ use yiti_web::{
 };
 
 use super::figure::{self, Question};
-use crate::analysis::{By, LineKey, Total};
+use crate::analysis::{By, LineKey, Total, split};
 use crate::analysis_acts::{self, Error};
 use crate::compare::Analysis;
-use crate::quarter::{Pack, PackLine, Quarter, hash};
+use crate::quarter::{BY, Pack, PackLine, Quarter, hash};
 use crate::store::Reach;
 use crate::store_analysis::{self as rows, Frozen};
 
 mod sheet;
+mod shown;
+
+use shown::{COLUMNS, Cell, Kind, MAIN, Source};
 
 const PATH: &str = "/drg/quarter";
+/// Lines of a table on the page; the workbook and the paper have all.
+const LINE_COUNT: usize = 20;
 /// How many quarters can be chosen.
 const QUARTER_COUNT: usize = 8;
 
@@ -47,22 +52,36 @@ pub(super) fn add(slice: Slice) -> Slice {
 /// One figure of the pack: as reported, and as it is now when that differs.
 pub(super) struct Row {
     pub(super) words: &'static str,
-    pub(super) reported: String,
-    pub(super) restated: String,
-    pub(super) before: String,
+    pub(super) reported: Cell,
+    pub(super) restated: Cell,
+    pub(super) before: Cell,
 }
 
 /// A line of a table of the pack.
 pub(super) struct Line {
     pub(super) name: String,
-    /// Stays, groups, CMI, mean cost, mean stay, cost index, time index, drugs, consumables, gain and loss.
-    pub(super) cells: Vec<String>,
+    /// In the order of [`COLUMNS`].
+    pub(super) cells: Vec<Cell>,
 }
 
 /// A table of the pack.
 pub(super) struct Table {
     pub(super) words: &'static str,
     pub(super) lines: Vec<Line>,
+    /// The same split of the same months in the analysis.
+    href: String,
+}
+
+impl Table {
+    /// The lines that stand on the page.
+    fn shown(&self) -> &[Line] {
+        self.lines.get(..LINE_COUNT).unwrap_or(&self.lines)
+    }
+
+    /// How many more there are.
+    fn more(&self) -> usize {
+        self.lines.len() - self.shown().len()
+    }
 }
 
 /// A note or an action as shown.
@@ -97,26 +116,15 @@ pub(super) struct View {
     pub(super) reference: String,
     pub(super) rows: Vec<Row>,
     pub(super) tables: Vec<Table>,
-    pub(super) bands: Vec<(String, u64, u64)>,
-    pub(super) failures: Vec<(String, u64)>,
+    /// Band, stays, deaths.
+    pub(super) bands: Vec<(String, Cell, Cell)>,
+    pub(super) failures: Vec<(String, Cell)>,
     pub(super) entries: Vec<Entry>,
     pub(super) seal: Option<Seal>,
     pub(super) is_over: bool,
+    /// Nothing was frozen and there is nothing to freeze.
+    is_empty: bool,
 }
-
-/// The columns of [`Line::cells`].
-pub(super) const COLUMNS: [&str; 10] = [
-    "drg_analysis.stays",
-    "drg_analysis.groups",
-    "drg_analysis.cmi",
-    "drg_analysis.cost_mean",
-    "drg_analysis.days_mean",
-    "drg_analysis.cost_index",
-    "drg_analysis.time_index",
-    "drg_analysis.drug_share",
-    "drg_analysis.consumable_share",
-    "drg_analysis.balance",
-];
 
 #[derive(Template)]
 #[template(path = "drg_quarter.html")]
@@ -125,7 +133,7 @@ struct QuarterPage {
     form: Form,
     quarters: Vec<(String, String)>,
     view: View,
-    columns: [&'static str; 10],
+    columns: &'static [Kind],
     can_write: bool,
 }
 
@@ -134,7 +142,7 @@ struct QuarterPage {
 struct PrintPage {
     ui: Ui,
     view: View,
-    columns: [&'static str; 10],
+    columns: &'static [Kind],
     person: String,
 }
 
@@ -151,8 +159,27 @@ fn own(app: &App, visitor: &Visitor) -> Result<InstitutionId, Problem> {
     figure::top(app, visitor.actor.scope).ok_or(Problem::NotFound)
 }
 
+/// A quarter as the rows are now.
+struct Live {
+    pack: Pack,
+    /// Every line, also those that the pack leaves out, in the order of [`BY`].
+    lines: Vec<BTreeMap<LineKey, Total>>,
+    question: Question,
+}
+
+impl Live {
+    /// What a reported line is today, and which it is. A line without a key has the one of today's line of its name.
+    fn today<'a>(&'a self, table: &'a [PackLine], by: By, line: &'a PackLine) -> (Option<&'a LineKey>, Total) {
+        let named = || table.iter().find(|one| one.name == line.name).and_then(|one| one.key.as_ref());
+        let key = line.key.as_ref().or_else(named);
+        let lines = BY.iter().zip(&self.lines).find(|(one, _)| **one == by).map(|(_, lines)| lines);
+        let total = key.and_then(|key| lines?.get(key)).cloned().unwrap_or_default();
+        (key, total)
+    }
+}
+
 /// The figures of a quarter as the rows are now.
-async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Pack, Problem> {
+async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Live, Problem> {
     let (from, until) = quarter.days();
     let question = Question::of_months(from, until);
     let reach = Reach::all(visitor.actor.scope);
@@ -160,8 +187,8 @@ async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Pack, Pr
         let mut reader = app.platform().store.read().await?;
         Ok::<_, Problem>(rows::failures(&mut reader, &reach, &rows::Slice::default(), (from, until)).await?)
     };
-    let (stays, yardstick, failed) =
-        tokio::try_join!(figure::stays(app, &reach, &question), figure::yardstick(app, &question), failures)?;
+    let (sums, yardstick, failed) =
+        tokio::try_join!(figure::sums(app, &reach, &question, &BY), figure::yardstick(app, &question), failures)?;
     let mut failures: BTreeMap<String, u64> = BTreeMap::new();
     for one in failed {
         *failures.entry(format!("{}.{}", one.of, one.cause)).or_default() += one.stays;
@@ -176,60 +203,12 @@ async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Pack, Pr
             By::Drg | By::Mdc => key.name.clone(),
         }
     };
-    let work = move || Pack::of((from, until), reference, &stays, &yardstick, failures, name);
+    let work = move || {
+        let (total, lines) = split(&sums, &BY, &yardstick);
+        let pack = Pack::of((from, until), reference, (total, lines.clone()), &yardstick, failures, name);
+        Live { pack, lines, question }
+    };
     tokio::task::spawn_blocking(work).await.map_err(Problem::failed)
-}
-
-fn index(value: Option<i64>) -> String {
-    value.map(|value| figure::decimal(value, 6, 4)).unwrap_or_default()
-}
-
-fn share(value: Option<i64>) -> String {
-    value.map(|value| figure::percent(value, 1)).unwrap_or_default()
-}
-
-fn cells(total: &Total) -> Vec<String> {
-    let money = |amount: Option<Fen>| amount.map(figure::yuan).unwrap_or_default();
-    vec![
-        figure::grouped(&total.stays.to_string()),
-        figure::grouped(&total.groups.to_string()),
-        index(total.cmi_e6()),
-        money(total.cost_mean()),
-        total.days_mean_e2().map(|days| figure::decimal(days, 2, 2)).unwrap_or_default(),
-        index(total.cost_ratio_e6()),
-        index(total.time_ratio_e6()),
-        share(total.drug_share_e6()),
-        share(total.consumable_share_e6()),
-        total.balance().map(figure::ten_thousands).unwrap_or_default(),
-    ]
-}
-
-/// The main figures in their order: key of the words and value.
-fn figures(total: &Total) -> Vec<(&'static str, String)> {
-    let whole = |count: u64| figure::grouped(&count.to_string());
-    let money = |amount: Option<Fen>| amount.map(figure::yuan).unwrap_or_default();
-    vec![
-        ("drg_analysis.stays", whole(total.stays)),
-        ("drg_analysis.grouped", whole(total.grouped)),
-        ("drg_analysis.groups", whole(total.groups)),
-        ("drg_analysis.weight", figure::decimal(total.weight_e6, 6, 2)),
-        ("drg_analysis.cmi", index(total.cmi_e6())),
-        ("drg_analysis.cost_mean", money(total.cost_mean())),
-        ("drg_analysis.days_mean", total.days_mean_e2().map(|days| figure::decimal(days, 2, 2)).unwrap_or_default()),
-        ("drg_analysis.cost_index_ratio", index(total.cost_ratio_e6())),
-        ("drg_analysis.cost_index_observed", index(total.cost_observed_e6())),
-        ("drg_analysis.time_index_ratio", index(total.time_ratio_e6())),
-        ("drg_analysis.time_index_observed", index(total.time_observed_e6())),
-        ("drg_analysis.drug_share", share(total.drug_share_e6())),
-        ("drg_analysis.consumable_share", share(total.consumable_share_e6())),
-        (
-            "drg_analysis.low_risk",
-            total.low_risk_mortality_e6().map(|value| figure::percent(value, 2)).unwrap_or_default(),
-        ),
-        ("drg_analysis.pay", figure::ten_thousands(Fen(total.pay))),
-        ("drg_analysis.balance", total.balance().map(figure::ten_thousands).unwrap_or_default()),
-        ("drg_analysis.losses", whole(total.losses)),
-    ]
 }
 
 /// The pack of a quarter with everything beside it.
@@ -247,11 +226,11 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
     let (now, before) = tokio::try_join!(live(app, visitor, quarter), live(app, visitor, quarter.before()))?;
     let reported = match &frozen {
         Some(frozen) => Pack::read(&frozen.pack).map_err(Problem::failed)?,
-        None => now.clone(),
+        None => now.pack.clone(),
     };
     let people = entries.iter().map(|entry| entry.written_by).chain(frozen.iter().map(|frozen| frozen.by)).collect();
     let names = figure::names(app, people).await?;
-    let is_restated = reported != now;
+    let is_restated = !reported.says_the_same(&now.pack);
     let seal = frozen.as_ref().map(|frozen: &Frozen| Seal {
         by: names.get(&frozen.by).cloned().unwrap_or_default(),
         at: ui.minute(&frozen.at),
@@ -259,35 +238,53 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
         is_whole: hash(&frozen.pack) == frozen.hash,
         is_restated,
     });
-    let rows = figures(&reported.total)
-        .into_iter()
-        .zip(figures(&now.total))
-        .zip(figures(&before.total))
-        .map(|(((words, reported), (_, now)), (_, before))| Row {
-            restated: if now == reported { String::new() } else { now },
-            words,
-            reported,
-            before,
+    let differs = |value: &str, count: u64| {
+        let value = if value.is_empty() { "\u{2014}" } else { value };
+        ui.t_with("drg_quarter.today", &[("value", value), ("count", &figure::grouped(&count.to_string()))])
+    };
+    let source = Source { quarter, question: &now.question, differs: &differs };
+    let earlier = Source { quarter: quarter.before(), question: &before.question, differs: &differs };
+    let rows = MAIN
+        .iter()
+        .map(|kind| {
+            let reported = source.cell(kind, &reported.total, &now.pack.total, None);
+            let restated = if reported.today.is_empty() {
+                Cell::default()
+            } else {
+                source.cell(kind, &now.pack.total, &now.pack.total, None)
+            };
+            let before = earlier.cell(kind, &before.pack.total, &before.pack.total, None);
+            Row { words: kind.words, reported, restated, before }
         })
         .collect();
-    let lines = |lines: &[PackLine]| {
-        let line = |line: &PackLine| Line {
-            name: match line.name.trim() {
+    let table = |words, by: By, (reported, today): (&[PackLine], &[PackLine])| {
+        let source = Source { question: &Question { by, ..now.question.clone() }, ..source };
+        let line = |line: &PackLine| {
+            let (key, total) = now.today(today, by, line);
+            let name = match line.name.trim() {
                 "" => ui.t("drg_analysis.unnamed").to_owned(),
                 name => name.to_owned(),
-            },
-            cells: cells(&line.total),
+            };
+            Line { name, cells: COLUMNS.iter().map(|kind| source.cell(kind, &line.total, &total, key)).collect() }
         };
-        lines.iter().map(line).collect::<Vec<_>>()
+        let months = source.question.pairs(None);
+        let pairs: Vec<(&str, &str)> = months.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let href = format!("/drg/analysis{}", query(&[&pairs[..], &[("by", by.key())]].concat()));
+        Table { words, lines: reported.iter().map(line).collect(), href }
     };
     let today = time::day(app.now());
-    let tables = [
-        ("drg_quarter.institutions", &reported.institutions),
-        ("drg_quarter.departments", &reported.departments),
-        ("drg_quarter.mdcs", &reported.mdcs),
-        ("drg_quarter.gains", &reported.gains),
-        ("drg_quarter.losses", &reported.losses),
-    ];
+    let tables = {
+        let (old, new) = (&reported, &now.pack);
+        vec![
+            table("drg_quarter.institutions", By::Institution, (&old.institutions, &new.institutions)),
+            table("drg_quarter.departments", By::Department, (&old.departments, &new.departments)),
+            table("drg_quarter.mdcs", By::Mdc, (&old.mdcs, &new.mdcs)),
+            table("drg_quarter.gains", By::Drg, (&old.gains, &new.gains)),
+            table("drg_quarter.losses", By::Drg, (&old.losses, &new.losses)),
+        ]
+    };
+    let bands = source.bands(&reported.total, &now.pack.total).into_iter();
+    let failures = source.failures(&reported.failures, &now.pack.failures).into_iter();
     Ok(View {
         quarter: quarter.to_string(),
         place: app.platform().tree().name(institution).to_owned(),
@@ -302,12 +299,11 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
             ],
         ),
         rows,
-        tables: tables.map(|(words, of)| Table { words, lines: lines(of) }).into(),
-        bands: (0u8..)
-            .zip(reported.total.bands)
-            .map(|(band, count)| (ui.word("drg_analysis_band", &band.to_string()), count.stays, count.deaths))
+        tables,
+        bands: bands
+            .map(|(band, stays, deaths)| (ui.word("drg_analysis_band", &band.to_string()), stays, deaths))
             .collect(),
-        failures: reported.failures.iter().map(|(key, count)| (failure_words(ui.lang, key), *count)).collect(),
+        failures: failures.map(|(key, cell)| (failure_words(ui.lang, &key), cell)).collect(),
         entries: entries
             .into_iter()
             .map(|entry| Entry {
@@ -322,6 +318,7 @@ async fn view(app: &App, visitor: &Visitor, ui: &Ui, quarter: Quarter) -> Result
                 owner: entry.owner,
             })
             .collect(),
+        is_empty: seal.is_none() && reported.total.stays == 0,
         seal,
         is_over: quarter.days().1 < today,
     })
@@ -347,7 +344,7 @@ async fn lay_out(app: &App, visitor: &Visitor, form: Form) -> Result<QuarterPage
     Ok(QuarterPage {
         quarters: quarters.into_iter().map(|quarter| (quarter.clone(), quarter)).collect(),
         can_write: visitor.may("drg.quarter.write"),
-        columns: COLUMNS,
+        columns: &COLUMNS,
         view,
         form,
         ui,
@@ -362,7 +359,7 @@ async fn print(State(app): State<App>, visitor: Visitor, Asked(form): Asked) -> 
     let quarter = asked_quarter(&form, &app)?;
     let ui = Ui::new(&app, &visitor, "drg_quarter.print_title").await;
     let view = view(&app, &visitor, &ui, quarter).await?;
-    page(&PrintPage { view, columns: COLUMNS, person: visitor.actor.name.clone(), ui })
+    page(&PrintPage { view, columns: &COLUMNS, person: visitor.actor.name.clone(), ui })
 }
 
 async fn export(State(app): State<App>, visitor: Visitor, Asked(form): Asked) -> Answer {
@@ -375,14 +372,15 @@ async fn export(State(app): State<App>, visitor: Visitor, Asked(form): Asked) ->
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
-fn address(quarter: &str) -> String {
+/// The page of a quarter.
+pub(super) fn address(quarter: &str) -> String {
     format!("{PATH}{}", query(&[("quarter", quarter)]))
 }
 
 async fn freeze(State(app): State<App>, visitor: Visitor, form: Form) -> Answer {
     let quarter = asked_quarter(&form, &app)?;
     let institution = own(&app, &visitor)?;
-    let pack = live(&app, &visitor, quarter).await?.canonical().map_err(Problem::failed)?;
+    let pack = live(&app, &visitor, quarter).await?.pack.canonical().map_err(Problem::failed)?;
     let to = act_once(&app, &visitor, form.act_key(), move |cx| {
         Box::pin(async move {
             analysis_acts::freeze(cx, institution, quarter, pack).await?;

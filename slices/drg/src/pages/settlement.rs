@@ -164,6 +164,8 @@ struct ListPage {
     can_settle: bool,
     nodes: Vec<(String, String)>,
     insurances: Vec<(String, String)>,
+    /// Some filter is set: an empty list then means something else.
+    is_filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
 }
@@ -200,6 +202,7 @@ async fn list_page(app: &App, visitor: &Visitor, form: Form, asked: Form) -> Res
         can_settle: visitor.may("drg.settle"),
         nodes: nodes(app, visitor),
         insurances: shared::options(&ui, "drg.insurance", &INSURANCES),
+        is_filtered: FILTER.iter().any(|name| !asked.value(name).is_empty()),
         ui,
         form,
         asked,
@@ -490,6 +493,9 @@ fn case_row(ui: &Ui, tree: &Tree, names: &GroupNames, line: &LineRow) -> CaseRow
 
 async fn cases(State(app): State<App>, visitor: Visitor, Path(id): Path<String>, Asked(asked): Asked) -> Answer {
     let run = load(&app, &visitor, &id).await?;
+    if !["", "settled", "left"].contains(&asked.value("part")) {
+        return Err(Problem::NotFound);
+    }
     let tree = app.platform().tree();
     let filter = LineFilter {
         institution: asked.value("unit").parse().ok(),

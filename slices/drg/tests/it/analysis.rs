@@ -15,10 +15,11 @@ use yiti_directory::people::{self, Department, Person, Post};
 use yiti_directory::sign_in::{self, Limits};
 use yiti_directory::testing::House;
 use yiti_directory::{Actor, InstitutionId, Kit, PersonId, PostId, Roles, Title};
-use yiti_drg::analysis::{By, Total, Yardstick, split};
+use yiti_drg::analysis::{Bands, By, GroupSum, Reference, Stay, Yardstick, split};
 use yiti_drg::analysis_acts::{self, Error};
 use yiti_drg::ceilings::Kind;
 use yiti_drg::compare::Analysis;
+use yiti_drg::measured::{Counted, Rule, line_of};
 use yiti_drg::quarter::{Pack, Quarter, hash};
 use yiti_drg::store::{self, Reach, StayRow};
 use yiti_drg::store_analysis::{self as rows, Slice};
@@ -26,6 +27,7 @@ use yiti_drg::{Definitions, facts};
 use yiti_kernel::definition::{self, File};
 use yiti_kernel::{Date, Fen, SignedDuration, Timestamp, civil};
 use yiti_measure::Measures;
+use yiti_measure::evaluate::{Ask, Period};
 use yiti_record::front_page::{FrontPageId, Status};
 use yiti_record::patient::Sex;
 use yiti_store::testing::{TestStore, on_both, sqlite};
@@ -73,12 +75,16 @@ fn migrations() -> [&'static [yiti_store::Migration]; 3] {
 }
 
 async fn house(store: Store) -> House {
+    house_with(store, measures()).await
+}
+
+async fn house_with(store: Store, measures: Measures) -> House {
     let roles = Roles::load(&one("roles.toml")).unwrap();
     let tables = [files("drg"), files("payment"), files("frontpage")].concat();
     let find = |path: &str| std::fs::read(root().join(path)).ok().map(Cow::Owned);
     let drg = Definitions::load(&tables, &find).unwrap_or_else(|faults| panic!("{faults:?}"));
     let analysis = Analysis::load(&tables).unwrap_or_else(|faults| panic!("{faults:?}"));
-    House::build(store, roles, Kit::default().with(drg).with(analysis).with(measures())).await
+    House::build(store, roles, Kit::default().with(drg).with(analysis).with(measures)).await
 }
 
 /// Stays from January 2025 to March 2026: some not priced, some without items, some without a group, some died.
@@ -230,8 +236,12 @@ async fn hire(house: &House, name: &str, role: &str, institution: InstitutionId,
 
 impl Site {
     async fn open(count: usize) -> Self {
+        Self::with(count, measures()).await
+    }
+
+    async fn with(count: usize, measures: Measures) -> Self {
         let opened = sqlite(&migrations()).await;
-        let house = house(opened.store.clone()).await;
+        let house = house_with(opened.store.clone(), measures).await;
         plant(&opened.store, stays(&house, count)).await;
         let limits: Limits = definition::read(&one("security.toml")).unwrap();
         let base_url = setting("YITI_TEST_URL").unwrap_or_else(|| "https://yiti.example".into());
@@ -274,6 +284,21 @@ impl Site {
 
     async fn get(&self, cookie: &str, path: &str) -> Got {
         self.send(Method::GET, cookie, path, String::new()).await
+    }
+
+    /// Opens every figure of a page; gives how many lists that were.
+    async fn keeps(&self, cookie: &str, path: &str) -> usize {
+        let got = self.get(cookie, path).await;
+        assert_eq!(got.status, StatusCode::OK, "{path}: {}", got.text());
+        let mut promised = promises(&got.text());
+        assert!(promised.len() > 5, "{path}: {}", promised.len());
+        assert!(got.bytes.len() < 200_000, "{path}: {} bytes", got.bytes.len());
+        promised.sort();
+        promised.dedup();
+        for (href, count) in &promised {
+            assert_eq!(self.listed(cookie, href).await, (*count, *count), "{path}: {href}");
+        }
+        promised.len()
     }
 
     /// How many stays a list shows over all its pages, and how many it says it has.
@@ -343,10 +368,21 @@ async fn both_databases_read_sum_and_fail_alike() {
             let read = rows::stays(&mut reader, &reach, &slice, days).await.unwrap();
             assert!(!read.is_empty());
             assert_eq!(read.len(), expected.len());
-            let sums = rows::sums(&mut reader, &reach, &slice, days).await.unwrap();
-            let yardstick = Yardstick::default();
-            let (one, other) = (Total::of(read.iter(), &yardstick), Total::of_groups(&sums, &yardstick));
-            assert_eq!(one, other, "the database sums to the same as one pass over the rows");
+            let reference = rows::reference(&mut reader, tree.whole(), days).await.unwrap();
+            let yardstick = house.platform.kit.get::<Analysis>().compare.yardstick(&reference);
+            let singles: Vec<GroupSum> = read.iter().map(GroupSum::of).collect();
+            for by in By::ALL.map(|by| vec![by]).into_iter().chain([vec![], By::ALL.to_vec()]) {
+                let sums = rows::sums(&mut reader, &reach, &slice, days, &by).await.unwrap();
+                let (one, other) = (split(&sums, &by, &yardstick), split(&singles, &by, &yardstick));
+                assert_eq!(one, other, "the database sums to the same as one pass over the rows");
+                assert!(one.0.cost_index.stays > 0);
+                if slice == Slice::default() && by.is_empty() {
+                    assert!(one.0.bands[1].stays > 0);
+                    assert_eq!(Bands::of(&sums), Bands::of(&reference));
+                    assert_eq!(Reference::of(&sums, 5), Reference::of(&reference, 5));
+                }
+            }
+            sums_answer_as_the_engine_does(&read, days, &yardstick);
             let failed = rows::failures(&mut reader, &reach, &slice, days).await.unwrap();
             for it in &failed {
                 let narrow = Slice { institution: Some(it.institution), ..slice.clone() };
@@ -367,6 +403,26 @@ async fn both_databases_read_sum_and_fail_alike() {
         assert!(rows::stays(&mut reader, &none, &Slice::default(), days).await.unwrap().is_empty());
     })
     .await;
+}
+
+/// The shipped measures, from sums and from the engine.
+fn sums_answer_as_the_engine_does(stays: &[Stay], days: (Date, Date), yardstick: &Yardstick) {
+    let batch = facts::batch(stays, yardstick).unwrap();
+    let singles: Vec<GroupSum> = stays.iter().map(GroupSum::of).collect();
+    let period = Period::new(days.0, days.1.tomorrow().unwrap()).unwrap();
+    let measures = measures();
+    for by in By::ALL {
+        let (total, lines) = split(&singles, &[by], yardstick);
+        for (columns, measure) in [by.columns(), &[]].into_iter().flat_map(|c| measures.iter().map(move |m| (c, m))) {
+            let rule = Rule::of(measure, days.0, columns).unwrap_or_else(|| panic!("{} is not summed", measure.id));
+            let group_by = columns.iter().map(|name| (*name).to_owned()).collect();
+            let ask = Ask { group_by, period, scope: String::new(), as_of: Timestamp::UNIX_EPOCH };
+            for cell in yiti_measure::evaluate(measure, &batch, &ask).unwrap() {
+                let of = if columns.is_empty() { &total } else { &lines[0][&line_of(by, &cell.group)] };
+                assert_eq!(rule.answer(of), Counted::from(&cell), "{} by {columns:?}", measure.id);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -449,22 +505,35 @@ async fn every_figure_is_as_long_as_the_list_it_opens() {
         "/drg/analysis?from=2026-01&to=2026-02&by=institution",
         "/drg/failures?last=12",
         "/drg/ceilings?month=2025-09",
+        "/drg/quarter?quarter=2025-Q4",
     ] {
-        let got = site.get(&cookie, path).await;
-        assert_eq!(got.status, StatusCode::OK, "{path}: {}", got.text());
-        let mut promised = promises(&got.text());
-        assert!(promised.len() > 5, "{path}: {}", promised.len());
-        promised.sort();
-        promised.dedup();
-        promise_count += promised.len();
-        for (href, count) in promised {
-            assert_eq!(site.listed(&cookie, &href).await, (count, count), "{path}: {href}");
-        }
+        promise_count += site.keeps(&cookie, path).await;
     }
     assert!(promise_count > 300, "{promise_count}");
     let mut reader = site.house.platform.store.read().await.unwrap();
     let read = reader.rows(sql!("select purpose from journal where action = 'patient.read'"), args![]).await.unwrap();
     assert!(read.len() >= promise_count, "every list that was opened is in the journal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_measure_that_the_hospital_changed_is_answered_from_its_rows() {
+    let changed = own_measures().0.into_iter().map(|file| File {
+        text: file.text.replace("\"cost > pay\"", "\"cost > pay + 400000\"").replace("\"is_dead\"", "\"not is_dead\""),
+        ..file
+    });
+    let measures = Measures::load(&changed.collect::<Vec<_>>(), &[&facts::STAY]).unwrap();
+    assert_eq!(Rule::of(measures.get("drg.loss_ratio").unwrap(), civil::date(2025, 1, 1), &[]), None);
+    let (own, shipped) = (Site::with(420, measures).await, Site::open(420).await);
+    let path = "/drg/analysis?from=2025-09&to=2026-02&by=drg";
+    let mut pages = Vec::new();
+    for site in [own, shipped] {
+        let cookie = site.sign_in("officer", "quality_officer", site.house.lead, "").await;
+        site.keeps(&cookie, path).await;
+        let page = site.get(&cookie, path).await.text();
+        let of = |figure: &str| promises(&page).into_iter().find(|(href, _)| href.contains(figure)).unwrap().1;
+        pages.push((of("figure=drg.loss_ratio&part=numerator"), of("figure=drg.low_risk_mortality&part=numerator")));
+    }
+    assert!(pages[0].0 < pages[1].0 && pages[0].1 != pages[1].1, "{pages:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -526,12 +595,23 @@ async fn a_frozen_quarter_keeps_what_was_reported_and_shows_what_changed() {
     assert!(pack.total.stays > 50 && !pack.losses.is_empty() && !pack.failures.is_empty());
     let changed = site.house.platform.store.write(|tx| {
         Box::pin(async move {
-            tx.execute(sql!("update drg_stay set cost = cost * 2 where discharged_on like '2025-11%'"), args![]).await
+            tx.execute(sql!("update drg_stay set cost = cost * 2 where discharged_on like '2025-11%'"), args![])
+                .await?;
+            tx.execute(
+                sql!("update drg_stay set status = 'draft' where discharged_on like '2025-12%' and status = 'final'"),
+                args![],
+            )
+            .await
         })
     });
-    let _: u64 = changed.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let gone = changed.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
     let after = site.get(&cookie, "/drg/quarter?quarter=2025-Q4").await.text();
     assert!(after.contains("notice-warn"));
+    // Each frozen figure opens the stays of today; what they are today stands beside it.
+    let (then, now) = (pack.total.stays, pack.total.stays - gone);
+    assert!(gone > 0 && after.contains(&format!("data-count=\"{now}\">{then}</a><small")), "{then} {now}");
+    assert!(!before.contains("</a><small"), "nothing differs before a page is corrected");
+    assert!(site.keeps(&cookie, "/drg/quarter?quarter=2025-Q4").await > 80);
     let again = rows::frozen(&mut reader, top, "2025-Q4").await.unwrap().unwrap();
     assert_eq!((again.pack, again.hash), (stored.pack.clone(), hash(&stored.pack)));
     let sheet = site.get(&cookie, "/drg/quarter.xlsx?quarter=2025-Q4").await;
@@ -556,17 +636,16 @@ async fn speed() {
         let start = std::time::Instant::now();
         let read = rows::stays(&mut reader, &Reach::all(tree.whole()), &Slice::default(), days).await.unwrap();
         let read_ms = start.elapsed().as_millis();
-        let sums = rows::sums(&mut reader, &Reach::all(tree.whole()), &Slice::default(), days).await.unwrap();
-        let sums_ms = start.elapsed().as_millis() - read_ms;
-        let (total, _) = split(&read, &By::ALL, &Yardstick::default());
-        let split_ms = start.elapsed().as_millis() - read_ms - sums_ms;
-        facts::batch(&read, &Yardstick::default()).unwrap();
-        let all = start.elapsed().as_millis();
-        println!(
-            "{} stays {} groups: read {read_ms}, sums {sums_ms}, split {split_ms}, all {all} ms",
-            total.stays,
-            sums.len()
-        );
+        println!("{} stays read in {read_ms} ms", read.len());
+        for by in By::ALL {
+            let start = std::time::Instant::now();
+            let whole = Reach::all(tree.whole());
+            let sums = rows::sums(&mut reader, &whole, &Slice::default(), days, &[by]).await.unwrap();
+            let sums_ms = start.elapsed().as_millis();
+            let (_, lines) = split(&sums, &[by], &Yardstick::default());
+            let all_ms = start.elapsed().as_millis();
+            println!("by {}: {} sums {sums_ms} ms, {} lines {all_ms} ms", by.key(), sums.len(), lines[0].len());
+        }
     }
     for path in [
         "/drg/analysis?from=2025-03&to=2026-02",

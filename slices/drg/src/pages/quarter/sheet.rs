@@ -26,8 +26,8 @@ pub(super) fn write(lang: Lang, view: &View) -> Result<Vec<u8>, XlsxError> {
     }
     for (row, figure) in (6u32..).zip(&view.rows) {
         sheet.write_string(row, 0, t(lang, figure.words))?;
-        for (column, text) in (1u16..).zip([&figure.reported, &figure.restated, &figure.before]) {
-            cell(sheet, row, column, text)?;
+        for (column, of) in (1u16..).zip([&figure.reported, &figure.restated, &figure.before]) {
+            cell(sheet, row, column, &of.text)?;
         }
     }
     sheet.set_column_width(0, 34)?;
@@ -41,8 +41,8 @@ pub(super) fn write(lang: Lang, view: &View) -> Result<Vec<u8>, XlsxError> {
     for (name, stays, deaths) in &view.bands {
         row += 1;
         sheet.write_string(row, 0, name)?;
-        sheet.write_number(row, 1, *stays as f64)?;
-        sheet.write_number(row, 2, *deaths as f64)?;
+        cell(sheet, row, 1, &stays.text)?;
+        cell(sheet, row, 2, &deaths.text)?;
     }
     row += 2;
     for (column, key) in (0u16..).zip(["drg_quarter.failure", "drg_analysis.stays"]) {
@@ -51,21 +51,21 @@ pub(super) fn write(lang: Lang, view: &View) -> Result<Vec<u8>, XlsxError> {
     for (name, stays) in &view.failures {
         row += 1;
         sheet.write_string(row, 0, name)?;
-        sheet.write_number(row, 1, *stays as f64)?;
+        cell(sheet, row, 1, &stays.text)?;
     }
     for table in &view.tables {
         let sheet = book.add_worksheet();
         sheet.set_name(t(lang, table.words))?;
-        for (column, key) in (1u16..).zip(COLUMNS) {
-            sheet.write_string_with_format(0, column, t(lang, key), &head)?;
+        for (column, kind) in (1u16..).zip(&COLUMNS) {
+            sheet.write_string_with_format(0, column, t(lang, kind.words), &head)?;
             sheet.set_column_width(column, 13)?;
         }
         sheet.set_column_width(0, 28)?;
         sheet.set_freeze_panes(1, 1)?;
         for (row, line) in (1u32..).zip(&table.lines) {
             sheet.write_string(row, 0, &line.name)?;
-            for (column, text) in (1u16..).zip(&line.cells) {
-                cell(sheet, row, column, text)?;
+            for (column, of) in (1u16..).zip(&line.cells) {
+                cell(sheet, row, column, &of.text)?;
             }
         }
     }
