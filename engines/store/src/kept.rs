@@ -17,14 +17,22 @@ const SECONDS_MAX: i64 = 10;
 /// How many answers are kept.
 const COUNT_MAX: usize = 4096;
 
+/// When an answer was found, and what it is.
 type Answer = (Timestamp, Arc<dyn Any + Send + Sync>);
+
+/// What was found since the change of that number.
+#[derive(Default)]
+struct Answers {
+    since: u64,
+    found: HashMap<(TypeId, String), Answer>,
+}
 
 /// The answers of one state of the database.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Groups of acts that have changed something beside the journal.
     changes: AtomicU64,
-    answers: Mutex<(u64, HashMap<(TypeId, String), Answer>)>,
+    answers: Mutex<Answers>,
 }
 
 impl Kept {
@@ -54,11 +62,9 @@ impl Store {
         let changes = kept.changes.load(Ordering::Acquire);
         {
             let mut guard = kept.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            let (of, answers) = &mut *guard;
-            if *of != changes {
-                *of = changes;
-                answers.clear();
-            } else if let Some((at, answer)) = answers.get(&key)
+            if guard.since != changes {
+                *guard = Answers { since: changes, found: HashMap::new() };
+            } else if let Some((at, answer)) = guard.found.get(&key)
                 && (0..SECONDS_MAX).contains(&now.duration_since(*at).as_secs())
                 && let Ok(answer) = answer.clone().downcast::<T>()
             {
@@ -67,13 +73,12 @@ impl Store {
         }
         let answer = Arc::new(work.await?);
         let mut guard = kept.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, answers) = &mut *guard;
         // Another change may have come meanwhile: then it is not known which state was read.
-        if *of == changes && kept.changes.load(Ordering::Acquire) == changes {
-            if answers.len() >= COUNT_MAX {
-                answers.clear();
+        if guard.since == changes && kept.changes.load(Ordering::Acquire) == changes {
+            if guard.found.len() >= COUNT_MAX {
+                guard.found.clear();
             }
-            answers.insert(key, (now, answer.clone()));
+            guard.found.insert(key, (now, answer.clone()));
         }
         Ok(answer)
     }
