@@ -211,11 +211,14 @@ pub fn is_over(kind: Kind, stay: &Stay, ceiling_e3: u32) -> bool {
     kind.part(stay).is_some_and(|(cost, part)| i128::from(part.0) * 1000 > i128::from(cost.0) * i128::from(ceiling_e3))
 }
 
+/// A department of an institution, or a group, and its ceiling in thousandths.
+type Place<'s> = (Kind, Option<InstitutionId>, &'s str, u32);
+
 /// Every department, and every group that has a ceiling of its own, against its ceilings; the worst first.
 #[must_use]
 pub fn judge(stays: &[Stay], ceilings: &Ceilings) -> Vec<Judged> {
     // Stays, stays over, cost, part.
-    let mut sums: BTreeMap<(Kind, Option<InstitutionId>, &str, u32), (u64, u64, i64, i64)> = BTreeMap::new();
+    let mut sums: BTreeMap<Place<'_>, (u64, u64, i64, i64)> = BTreeMap::new();
     for stay in stays {
         for kind in Kind::ALL {
             let Some((cost, part)) = kind.part(stay) else { continue };

@@ -319,9 +319,9 @@ impl Board {
         let rule = |id: &str, columns| measures.get(id).and_then(|measure| Rule::of(measure, from, columns));
         // A measure of the hospital's own asks for the single rows.
         let is_own = |id: &&str| splits.iter().any(|columns| rule(id, columns).is_none());
-        let stays = if MEASURES.iter().any(|id| is_own(&id)) { stays(app, reach, question).await? } else { Vec::new() };
-        let rules: Vec<_> = MEASURES.into_iter().filter(|id| !is_own(&id)).map(|id| (id, rule(id, &[]))).collect();
-        let own: Vec<_> = MEASURES.into_iter().filter(|id| is_own(&id)).collect();
+        let stays = if MEASURES.iter().any(is_own) { stays(app, reach, question).await? } else { Vec::new() };
+        let rules: Vec<_> = MEASURES.into_iter().filter(|id| !is_own(id)).map(|id| (id, rule(id, &[]))).collect();
+        let own: Vec<_> = MEASURES.into_iter().filter(is_own).collect();
         let question = question.clone();
         let work = move || {
             let (total, mut lines) = split(&sums, &by, &before.yardstick);

@@ -366,7 +366,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) 
         ("pack", run.pack.clone()),
     ];
     let again: Vec<(&str, &str)> = again.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let seconds = run.ended_at.map(|at| time::second_text(at)).unwrap_or_default();
+    let seconds = run.ended_at.map(time::second_text).unwrap_or_default();
     let names = Names { definitions: &definitions, scheme: &run.scheme };
     page(&RunPage {
         form: Form::blank(),

@@ -235,6 +235,9 @@ pub(super) fn procedures(codes: &Codes, page: &FrontPage) -> Vec<Coded> {
     each.collect()
 }
 
+/// Makes an address of names and values.
+type Address<'a> = &'a dyn Fn(&[(&str, &str)]) -> String;
+
 /// Other codings of the same codes, with what they would change. `href` makes the address of one.
 pub(super) fn others(
     ui: &Ui,
@@ -242,7 +245,7 @@ pub(super) fn others(
     page: &FrontPage,
     present: &Assessed<'_>,
     (institution, today): (&Institution, Date),
-    href: &dyn Fn(&[(&str, &str)]) -> String,
+    href: Address<'_>,
 ) -> Vec<OtherLine> {
     let codes = definitions.codes.get();
     let others = what_if::others(page, present, definitions, (institution, today));

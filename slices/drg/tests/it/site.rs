@@ -85,7 +85,7 @@ pub(crate) async fn february(house: &House, by: &Arc<Actor>) -> Vec<FrontPageId>
         let on = date(2026, 2, i8::try_from(1 + n).unwrap());
         let mut page = stay(n, on, 8_000 + i64::from(n) * 1_317);
         match n {
-            5 | 6 | 7 => page.insurance_type = "2".into(),
+            5..=7 => page.insurance_type = "2".into(),
             8 => page.insurance_type = "9".into(),
             9 => page.costs = front_page::Costs::default(),
             10 => {
