@@ -64,7 +64,7 @@ const ERRORS_HEADER: &str = "\u{feff}row,id,severity,field,value,reason,remedy\n
 /// A table of stays.
 pub(crate) enum Source {
     /// The plain table.
-    Plain(Box<Sheet>, Found),
+    Plain(Box<Sheet>, Box<Found>),
     /// Front pages in a form of their own.
     Pages(Box<Pages>),
 }
@@ -98,13 +98,13 @@ impl Source {
                 return Err(Failure::new("column_required", facts));
             }
         }
-        Ok(Source::Plain(Box::new(table), found))
+        Ok(Source::Plain(Box::new(table), Box::new(found)))
     }
 
     /// Where the fields stand.
     pub(crate) fn found(&self) -> Found {
         match self {
-            Source::Plain(_, found) => *found,
+            Source::Plain(_, found) => **found,
             Source::Pages(_) => Found::ELSEWHERE,
         }
     }
