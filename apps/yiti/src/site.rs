@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[&[Migration]] = &[
     yiti_measure::MIGRATIONS,
     yiti_diagnostics::MIGRATIONS,
     yiti_drg::MIGRATIONS,
+    yiti_frontpage::MIGRATIONS,
 ];
 
 /// How often the timers look for what has become due.
@@ -72,6 +73,7 @@ pub fn slices() -> Vec<Slice> {
         home::slice(),
         yiti_diagnostics::pages::slice(),
         yiti_drg::pages::slice(),
+        yiti_frontpage::pages::slice(),
         yiti_administration::slice(),
         yiti_dicom::dicomweb::slice(),
     ]

@@ -1,25 +1,29 @@
 //! A file of front pages into the record: whole or not at all as a file, row by row as pages, in bounded acts, and the
-//! same again when it is repeated.
+//! same again when it is repeated. Every import is kept with what came of it ([`crate::store`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use yiti_directory::{Actor, Cx, Forbidden, InstitutionId, Platform};
+use serde_json::json;
+use yiti_directory::{Actor, Cx, Forbidden, InstitutionId, Kit, Platform};
 use yiti_drg::check::{Checks, Severity};
 use yiti_drg::codes::Packed;
 use yiti_drg::columns::Standard;
-use yiti_record::front_page::{self, FrontPage, FrontPageId, Refused, Saved, Source, Status};
-use yiti_store::Error;
+use yiti_drg::regrouping::process;
+use yiti_kernel::Lang;
+use yiti_record::front_page::{self, FrontPage, Refused, Saved, Source, Status};
+use yiti_store::{Digest, Error, NewBlob};
 
 use crate::overlay::overlay;
-use crate::read::{self, FileFault, Item, Limits, Place, Problem, RepairKind, Trouble, shown};
+use crate::read::{self, FileFault, Item, Limits, Opened, Place, Problem, Trouble, shown};
+use crate::report::{Blocked, Counts, ImportReport, NAMED_MAX, RepairLine, RuleLine, Summary};
+use crate::store::{self, Arrived, ImportId, ImportRow, Progress};
+use crate::words;
 
 /// Pages of one act.
 const BATCH: usize = 100;
-/// Troubles and blocked pages that a report names one by one; the others are counted.
-pub const NAMED_MAX: usize = 10_000;
 
 /// What reading needs besides the file.
 #[derive(Clone)]
@@ -30,69 +34,16 @@ pub struct Import {
     pub codes: Arc<Packed>,
     /// Bounds.
     pub limits: Limits,
+    /// The form the file is said to have; `None`: it is told by its content.
+    pub form: Option<Standard>,
 }
 
-/// A mend that was done, how often, and one example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepairLine {
-    /// What was done.
-    pub kind: RepairKind,
-    /// The column; empty for the page as a whole.
-    pub column: String,
-    /// How often.
-    pub count: u64,
-    /// The first row.
-    pub place: Place,
-    /// The cell there.
-    pub before: String,
-    /// What it became.
-    pub after: String,
-}
-
-/// A page that was kept although it cannot be grouped as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
-    /// The row.
-    pub place: Place,
-    /// Number of the medical record.
-    pub medical_record_number: String,
-    /// The rule; its words are `front_page.rule.<rule>.reason` and `….remedy`.
-    pub rule: &'static str,
-    /// The column.
-    pub column: String,
-    /// Its title.
-    pub title: String,
-    /// facts: [fact]
-    pub facts: Vec<(&'static str, String)>,
-}
-
-/// What came of a file.
-#[derive(Debug, Clone)]
-pub struct ImportReport {
-    /// The form that was recognised.
-    pub standard: Standard,
-    /// Rows read.
-    pub row_count: u64,
-    /// Stays not known before.
-    pub new_count: u64,
-    /// Pages that were there with the same content.
-    pub unchanged_count: u64,
-    /// Pages that got a new version.
-    pub version_count: u64,
-    /// Rows refused.
-    pub refused_count: u64,
-    /// Pages kept that cannot be grouped as they are.
-    pub blocked_count: u64,
-    /// Why rows were refused, the first ones.
-    pub troubles: Vec<Trouble>,
-    /// What blocks the grouping of kept pages, the first ones.
-    pub blocked: Vec<Blocked>,
-    /// What was mended, by kind and column.
-    pub repairs: Vec<RepairLine>,
-    /// Columns that no form names.
-    pub unknown_columns: Vec<String>,
-    /// Pages that were new or got a version, in the order of the file, as far as they are named.
-    pub saved: Vec<FrontPageId>,
+impl Import {
+    /// With the tables of the platform and the usual bounds.
+    #[must_use]
+    pub fn new(kit: &Kit, form: Option<Standard>) -> Self {
+        Self { checks: kit.get(), codes: kit.get(), limits: Limits::default(), form }
+    }
 }
 
 /// Why nothing was imported, or why an import ended early. What came before the end is kept and is unchanged next time.
@@ -124,6 +75,63 @@ impl From<yiti_drg::Error> for ImportFault {
     }
 }
 
+/// A file that was read to its end and can be imported.
+pub struct Whole {
+    name: String,
+    digest: Digest,
+    byte_count: u64,
+    opened: Opened,
+}
+
+impl Whole {
+    /// Reads a file to its end, on a thread of its own.
+    ///
+    /// # Errors
+    /// [`ImportFault::File`] says why it is refused.
+    pub async fn open(name: &str, bytes: Bytes, import: &Import) -> Result<Self, ImportFault> {
+        let (name, import) = (name.to_owned(), import.clone());
+        let work = move || {
+            let (digest, byte_count) = (Digest::of(&bytes), bytes.len() as u64);
+            let opened = read::open(&name, bytes, import.form, &import.checks, import.limits)?;
+            Ok(Self { name, digest, byte_count, opened })
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| ImportFault::Stopped)?
+    }
+
+    /// What is to be imported, with a fresh identifier.
+    #[must_use]
+    pub fn order(&self, institution: InstitutionId) -> Order {
+        Order {
+            id: ImportId::fresh(),
+            institution,
+            file_name: self.name.clone(),
+            file_digest: self.digest,
+            file_bytes: self.byte_count,
+            standard: self.opened.standard(),
+            total_count: self.opened.row_count(),
+        }
+    }
+}
+
+/// What is to be imported where.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The identifier that the import gets.
+    pub id: ImportId,
+    /// The institution of the stays.
+    pub institution: InstitutionId,
+    /// Name of the file.
+    pub file_name: String,
+    /// SHA-256 of the file.
+    pub file_digest: Digest,
+    /// Its length.
+    pub file_bytes: u64,
+    /// Its form.
+    pub standard: Standard,
+    /// Its rows.
+    pub total_count: u64,
+}
+
 /// Imports a file for an institution. The actor needs `front_page.import` there.
 ///
 /// # Errors
@@ -139,74 +147,167 @@ pub async fn import(
     if !actor.may("front_page.import") || !platform.tree().reaches(actor.scope, institution) {
         return Err(Forbidden { permission: "front_page.import" }.into());
     }
+    let whole = Whole::open(name, bytes, import).await?;
+    let order = whole.order(institution);
+    let id = order.id;
+    platform.act(actor, move |cx| Box::pin(async move { begin(cx, order).await })).await?;
+    work(platform, actor, (id, institution), whole, import).await
+}
+
+/// Keeps that an import begins; [`work`] does it.
+///
+/// # Errors
+/// [`ImportFault::Forbidden`], or whatever the store says.
+pub async fn begin(cx: &mut Cx<'_>, order: Order) -> Result<(), ImportFault> {
+    cx.allow("front_page.import", order.institution)?;
+    let detail = json!({
+        "file": order.file_name,
+        "digest": order.file_digest.to_string(),
+        "bytes": order.file_bytes,
+        "form": order.standard.key(),
+        "rows": order.total_count,
+        "institution": order.institution.to_string(),
+    });
+    let row = ImportRow {
+        id: order.id,
+        institution: order.institution,
+        file_name: order.file_name,
+        file_digest: order.file_digest,
+        file_bytes: order.file_bytes,
+        standard: order.standard,
+        progress: Progress::Running,
+        total_count: order.total_count,
+        counts: Counts::default(),
+        summary: Summary::default(),
+        started_by: cx.actor.person,
+        started_name: cx.actor.name.clone(),
+        started_at: cx.now,
+        ended_at: None,
+    };
+    store::add(cx.tx, &row, process()).await?;
+    Ok(cx.journal("front_page.import", ("front_page_import", Some(row.id.0)), None, detail).await?)
+}
+
+/// Works on an import until it is done or fails, which its row then says.
+///
+/// # Errors
+/// [`ImportFault`].
+pub async fn work(
+    platform: &Platform,
+    actor: &Arc<Actor>,
+    (id, institution): (ImportId, InstitutionId),
+    whole: Whole,
+    import: &Import,
+) -> Result<ImportReport, ImportFault> {
+    let done = match portions(platform, actor, (id, institution), whole, import).await {
+        Ok(report) => finish(platform, actor, id, report).await,
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        let failed = platform.act(actor, move |cx| Box::pin(async move { store::fail(cx.tx, id, cx.now).await })).await;
+        if let Err(error) = failed {
+            tracing::error!(%error, import = %id, "that an import failed could not be kept");
+        }
+    }
+    done
+}
+
+async fn portions(
+    platform: &Platform,
+    actor: &Arc<Actor>,
+    (id, institution): (ImportId, InstitutionId),
+    whole: Whole,
+    import: &Import,
+) -> Result<ImportReport, ImportFault> {
+    let (standard, source) = (whole.opened.standard(), whole.opened.source());
+    let mut report = ImportReport::new(&whole.opened);
     let (sender, mut batches) = tokio::sync::mpsc::channel(2);
-    let (reading, name) = (import.clone(), name.to_owned());
-    let reader = tokio::task::spawn_blocking(move || read_all(&reading, &name, bytes, &sender));
-    let mut report: Option<ImportReport> = None;
-    while let Some(message) = batches.recv().await {
-        let batch = match message {
-            FromReader::Opened(opened) => {
-                report = Some(*opened);
-                continue;
-            }
-            FromReader::Batch(batch) => batch,
-        };
-        let Some(report) = &mut report else { return Err(ImportFault::Stopped) };
-        let Batch { rows, refused, blocked, repairs } = batch;
-        report.row_count += (rows.len() as u64) + refused.0;
-        report.refused_count += refused.0;
+    let reading = import.clone();
+    let reader = tokio::task::spawn_blocking(move || read_all(&reading, whole.opened, &sender));
+    while let Some(batch) = batches.recv().await {
+        let Batch { rows, refused, blocked, repairs, rules } = batch;
+        let mut counts = report.counts;
+        counts.rows += (rows.len() as u64) + refused.0;
+        counts.refused += refused.0;
+        counts.blocked += blocked.0;
         name_some(&mut report.troubles, refused.1);
-        report.blocked_count += blocked.0;
         name_some(&mut report.blocked, blocked.1);
-        report.repairs = repairs;
-        let (source, standard) = (source_of(report.standard), report.standard);
+        (report.repairs, report.rules) = (repairs, rules);
         let checks = import.checks.clone();
-        let places: Vec<Place> = rows.iter().map(|(place, _)| *place).collect();
-        let saved = platform
+        let (counts, arrived, troubles) = platform
             .act(actor, move |cx| {
-                Box::pin(async move { save_all(cx, &checks, institution, standard, source, rows).await })
+                Box::pin(async move {
+                    let saved = save_all(cx, &checks, institution, (standard, source), rows).await?;
+                    let (counts, arrived, troubles) = told(counts, saved);
+                    store::advance(cx.tx, (id, process()), counts, &arrived).await?;
+                    Ok::<_, ImportFault>((counts, arrived, troubles))
+                })
             })
             .await?;
-        for (saved, place) in saved.into_iter().zip(places) {
-            match saved {
-                Ok(Saved::New(id)) => {
-                    report.new_count += 1;
-                    name_some(&mut report.saved, [id]);
-                }
-                Ok(Saved::Version(id, _)) => {
-                    report.version_count += 1;
-                    name_some(&mut report.saved, [id]);
-                }
-                Ok(Saved::Unchanged(_)) => report.unchanged_count += 1,
-                Err(problem) => {
-                    report.refused_count += 1;
-                    let empty = String::new();
-                    let trouble = Trouble { place, column: empty.clone(), title: empty.clone(), value: empty, problem };
-                    name_some(&mut report.troubles, [trouble]);
-                }
+        report.counts = counts;
+        name_some(&mut report.saved, arrived.iter().map(|one| one.page));
+        name_some(&mut report.troubles, troubles);
+    }
+    reader.await.map_err(|_| ImportFault::Stopped)??;
+    Ok(report)
+}
+
+/// What came of saved rows: counts, pages that are new or changed, rows that were refused after all.
+fn told(mut counts: Counts, saved: Vec<(Place, Result<Saved, Problem>)>) -> (Counts, Vec<Arrived>, Vec<Trouble>) {
+    let (mut arrived, mut troubles) = (Vec::new(), Vec::new());
+    for (place, saved) in saved {
+        match saved {
+            Ok(Saved::New(page)) => {
+                counts.new += 1;
+                arrived.push(Arrived { place, page, version: 1 });
+            }
+            Ok(Saved::Version(page, version)) => {
+                counts.versions += 1;
+                arrived.push(Arrived { place, page, version });
+            }
+            Ok(Saved::Unchanged(_)) => counts.unchanged += 1,
+            Err(problem) => {
+                counts.refused += 1;
+                let empty = String::new();
+                troubles.push(Trouble { place, column: empty.clone(), title: empty.clone(), value: empty, problem });
             }
         }
     }
-    reader.await.map_err(|_| ImportFault::Stopped)??;
-    report.ok_or(ImportFault::Stopped)
+    (counts, arrived, troubles)
+}
+
+/// Keeps what came of an import, and its error file in every language.
+async fn finish(
+    platform: &Platform,
+    actor: &Arc<Actor>,
+    id: ImportId,
+    report: ImportReport,
+) -> Result<ImportReport, ImportFault> {
+    let write = move || {
+        let files =
+            Lang::ALL.map(|lang| words::error_file(&report, lang).map(|file| (lang, NewBlob::new(file.into()))));
+        (files, report)
+    };
+    let (files, report) = tokio::task::spawn_blocking(write).await.map_err(|_| ImportFault::Stopped)?;
+    let files: Vec<(Lang, NewBlob)> = files.into_iter().flatten().collect();
+    let digests: Vec<(Lang, Digest)> = files.iter().map(|(lang, blob)| (*lang, blob.digest())).collect();
+    let blobs = files.into_iter().map(|(_, blob)| blob).collect();
+    let (counts, summary) = (report.counts, Summary::of(&report));
+    platform
+        .act_at(platform.now(), actor, blobs, move |cx| {
+            Box::pin(async move {
+                store::finish(cx.tx, id, &summary, &digests, cx.now).await?;
+                let detail = json!(counts);
+                cx.journal("front_page.import.done", ("front_page_import", Some(id.0)), None, detail).await
+            })
+        })
+        .await?;
+    Ok(report)
 }
 
 fn name_some<T>(list: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
     let left = NAMED_MAX.saturating_sub(list.len());
     list.extend(more.into_iter().take(left));
-}
-
-fn source_of(standard: Standard) -> Source {
-    match standard {
-        Standard::Hqms | Standard::HqmsExtension | Standard::HqmsChinese => Source::Hqms,
-        Standard::Settlement4101 | Standard::Settlement4101A => Source::SettlementList,
-        Standard::Plain => Source::Table,
-    }
-}
-
-enum FromReader {
-    Opened(Box<ImportReport>),
-    Batch(Batch),
 }
 
 #[derive(Default)]
@@ -218,47 +319,26 @@ struct Batch {
     blocked: (u64, Vec<Blocked>),
     /// All mends so far.
     repairs: Vec<RepairLine>,
+    /// All broken rules so far.
+    rules: Vec<RuleLine>,
 }
 
 /// Reads the file on a thread of its own and hands over batches; a slow store makes it wait.
-fn read_all(
-    import: &Import,
-    name: &str,
-    bytes: Bytes,
-    sender: &tokio::sync::mpsc::Sender<FromReader>,
-) -> Result<(), FileFault> {
+fn read_all(import: &Import, mut opened: Opened, sender: &tokio::sync::mpsc::Sender<Batch>) -> Result<(), FileFault> {
     let codes = import.codes.get();
-    let mut opened = read::open(name, bytes, &import.checks, import.limits)?;
     let standard = opened.standard();
-    let mut repairs: BTreeMap<(RepairKind, String), RepairLine> = BTreeMap::new();
+    let mut repairs: BTreeMap<(read::RepairKind, String), RepairLine> = BTreeMap::new();
     for kind in opened.repairs() {
-        let (column, before, after) = (String::new(), String::new(), String::new());
-        let line = RepairLine { kind, column: String::new(), count: 1, place: Place(1), before, after };
-        repairs.insert((kind, column), line);
+        repairs.insert((kind, String::new()), RepairLine::of_file(kind));
     }
-    let report = ImportReport {
-        standard,
-        row_count: 0,
-        new_count: 0,
-        unchanged_count: 0,
-        version_count: 0,
-        refused_count: 0,
-        blocked_count: 0,
-        troubles: Vec::new(),
-        blocked: Vec::new(),
-        repairs: repairs.values().cloned().collect(),
-        unknown_columns: opened.unknown_columns().iter().take(NAMED_MAX).cloned().collect(),
-        saved: Vec::new(),
-    };
-    if sender.blocking_send(FromReader::Opened(Box::new(report))).is_err() {
-        return Ok(());
-    }
+    let mut rules: BTreeMap<(Severity, &'static str), RuleLine> = BTreeMap::new();
     let mut batch = Batch::default();
     let mut stays: HashMap<(String, u32, String), (Place, u64)> = HashMap::new();
     let mut is_open = true;
-    let send = |batch: &mut Batch, repairs: &BTreeMap<_, RepairLine>| {
+    let send = |batch: &mut Batch, repairs: &BTreeMap<_, RepairLine>, rules: &BTreeMap<_, RuleLine>| {
         batch.repairs = repairs.values().cloned().collect();
-        sender.blocking_send(FromReader::Batch(std::mem::take(batch))).is_ok()
+        batch.rules = rules.values().cloned().collect();
+        sender.blocking_send(std::mem::take(batch)).is_ok()
     };
     opened.each(&import.checks, codes, |item| {
         match item {
@@ -300,6 +380,14 @@ fn read_all(
                         });
                 }
                 let findings = import.checks.check(&page, standard, codes, None);
+                let mut seen: Vec<(Severity, &'static str)> = Vec::new();
+                for found in &findings {
+                    let key = (found.severity, found.rule);
+                    if !seen.contains(&key) {
+                        seen.push(key);
+                        rules.entry(key).or_insert_with(|| RuleLine::first(found, place)).page_count += 1;
+                    }
+                }
                 let mut blocks =
                     findings.into_iter().filter(|found| found.severity == Severity::BlocksGrouping).peekable();
                 if blocks.peek().is_some() {
@@ -317,12 +405,12 @@ fn read_all(
             }
         }
         if batch.rows.len() >= BATCH || batch.refused.1.len() >= BATCH * 10 {
-            is_open = send(&mut batch, &repairs);
+            is_open = send(&mut batch, &repairs, &rules);
         }
         if is_open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     if is_open {
-        send(&mut batch, &repairs);
+        send(&mut batch, &repairs, &rules);
     }
     Ok(())
 }
@@ -339,14 +427,13 @@ async fn save_all(
     cx: &mut Cx<'_>,
     checks: &Checks,
     institution: InstitutionId,
-    standard: Standard,
-    source: Source,
+    (standard, source): (Standard, Source),
     rows: Vec<(Place, FrontPage)>,
-) -> Result<Vec<Result<Saved, Problem>>, ImportFault> {
+) -> Result<Vec<(Place, Result<Saved, Problem>)>, ImportFault> {
     cx.allow("front_page.import", institution)?;
     let scope = cx.actor.scope;
     let mut all = Vec::with_capacity(rows.len());
-    for (_, mut page) in rows {
+    for (place, mut page) in rows {
         if page.admission_count == 0 {
             let number = page.medical_record_number.clone();
             page.admission_count = front_page::count_of_stay(cx.tx, institution, &number, page.admitted_on()).await?;
@@ -360,7 +447,7 @@ async fn save_all(
                 page.status = Status::Final;
             }
         }
-        all.push(match front_page::save(cx, institution, &page, source).await {
+        let saved = match front_page::save(cx, institution, &page, source).await {
             Ok(saved) => {
                 if !matches!(saved, Saved::Unchanged(_)) {
                     yiti_drg::actions::front_page_saved(cx, saved.id()).await?;
@@ -370,7 +457,8 @@ async fn save_all(
             Err(Refused::Store(error)) => return Err(error.into()),
             Err(Refused::Unnamed) => Err(Problem::NoRecordNumber),
             Err(Refused::AlreadyFinal) => Err(Problem::AlreadyFinal),
-        });
+        };
+        all.push((place, saved));
     }
     Ok(all)
 }

@@ -191,6 +191,12 @@ pub enum FileFault {
         /// Columns it needs and the file lacks, with commas between.
         missing: String,
     },
+    /// The file is not of the form that was asked for.
+    #[error("the file is no `{asked}`")]
+    NotThatForm {
+        /// The form.
+        asked: &'static str,
+    },
     /// There is no message in the file.
     #[error("the file holds no front page")]
     Empty,
@@ -208,10 +214,15 @@ impl FileFault {
             Self::TooLarge { .. } => "too_large",
             Self::TooManyRows { .. } => "too_many_rows",
             Self::NotAFrontPage { .. } => "not_a_front_page",
+            Self::NotThatForm { .. } => "not_that_form",
             Self::Empty => "empty",
         }
     }
 }
+
+/// The forms a file can be said to have; otherwise it is told by its content.
+pub const FORMS: [Standard; 5] =
+    [Standard::Hqms, Standard::HqmsChinese, Standard::Settlement4101, Standard::Settlement4101A, Standard::Plain];
 
 /// How much is believed of a file.
 #[derive(Debug, Clone, Copy)]
@@ -254,19 +265,33 @@ enum Kind {
     Messages(Messages),
 }
 
-/// Opens a file: finds out what it is and reads it to its end once, so that a half-written one is refused before anything
-/// comes of it.
+/// Opens a file: finds out what it is, or whether it is what `form` says, and reads it to its end once, so that a
+/// half-written one is refused before anything comes of it.
 ///
 /// # Errors
 /// Why the file is refused as a whole, with the place.
-pub fn open(name: &str, bytes: Bytes, checks: &Checks, limits: Limits) -> Result<Opened, FileFault> {
-    if settlement::looks_like(&bytes) {
-        return Ok(Opened(Kind::Messages(settlement::open(&bytes, limits)?)));
+pub fn open(
+    name: &str,
+    bytes: Bytes,
+    form: Option<Standard>,
+    checks: &Checks,
+    limits: Limits,
+) -> Result<Opened, FileFault> {
+    let is_message = settlement::looks_like(&bytes);
+    if let Some(asked) = form
+        && is_message != matches!(asked, Standard::Settlement4101 | Standard::Settlement4101A)
+    {
+        return Err(FileFault::NotThatForm { asked: asked.key() });
+    }
+    if is_message {
+        let mut messages = settlement::open(&bytes, limits)?;
+        messages.standard = form.unwrap_or(messages.standard);
+        return Ok(Opened(Kind::Messages(messages)));
     }
     if bytes.len() as u64 > limits.table_bytes_max {
         return Err(FileFault::TooLarge { bytes: limits.table_bytes_max });
     }
-    Ok(Opened(Kind::Table(table::open(name, bytes, checks, limits)?)))
+    Ok(Opened(Kind::Table(table::open(name, bytes, form, checks, limits)?)))
 }
 
 impl Opened {
@@ -276,6 +301,15 @@ impl Opened {
         match &self.0 {
             Kind::Table(table) => table.standard,
             Kind::Messages(messages) => messages.standard,
+        }
+    }
+
+    /// How many rows or messages it has, those that will be refused too.
+    #[must_use]
+    pub fn row_count(&self) -> u64 {
+        match &self.0 {
+            Kind::Table(table) => table.row_count,
+            Kind::Messages(messages) => messages.row_count(),
         }
     }
 

@@ -187,6 +187,12 @@ impl Message {
 }
 
 impl Messages {
+    /// How many messages there are.
+    #[must_use]
+    pub fn row_count(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
     /// Hands over every message.
     pub fn each(&mut self, checks: &Checks, codes: &Codes, mut work: impl FnMut(Item) -> ControlFlow<()>) {
         for (message, number) in self.messages.iter().zip(1..) {

@@ -27,6 +27,8 @@ pub struct Table {
     edition: Edition,
     /// The text was GB18030.
     pub is_gb18030: bool,
+    /// Rows below the names of the columns, blank ones left out.
+    pub row_count: u64,
     /// Columns no form names.
     pub unknown: Vec<String>,
     /// columns: [column of the file], the form's column by its number
@@ -39,14 +41,20 @@ enum Target {
     Nothing,
 }
 
-/// Opens a table and reads it to its end.
+/// Opens a table, of the form that is asked for when one is, and reads it to its end.
 ///
 /// # Errors
 /// What is wrong with the file as a whole.
-pub fn open(name: &str, bytes: Bytes, checks: &Checks, limits: Limits) -> Result<Table, FileFault> {
+pub fn open(
+    name: &str,
+    bytes: Bytes,
+    form: Option<Standard>,
+    checks: &Checks,
+    limits: Limits,
+) -> Result<Table, FileFault> {
     let mut sheet = Sheet::from_bytes(name, bytes)?;
     let names: Vec<String> = sheet.columns().iter().map(|name| plain_name(name)).collect();
-    let (standard, edition) = recognise(&names)?;
+    let (standard, edition) = recognise(&names, form)?;
     let extension = (standard == Standard::Hqms).then_some(Standard::HqmsExtension);
     let has_own_number = names.iter().any(|name| name == "MEDICAL_RECORD_NUMBER");
     let mut unknown = Vec::new();
@@ -89,7 +97,7 @@ pub fn open(name: &str, bytes: Bytes, checks: &Checks, limits: Limits) -> Result
         Some(fault) => Err(fault.into()),
         None if rows > limits.rows_max => Err(FileFault::TooManyRows { rows: limits.rows_max }),
         None if rows == 0 => Err(FileFault::Empty),
-        None => Ok(Table { sheet, standard, edition, is_gb18030, unknown, columns }),
+        None => Ok(Table { sheet, standard, edition, is_gb18030, row_count: rows, unknown, columns }),
     }
 }
 
@@ -98,13 +106,13 @@ fn plain_name(name: &str) -> String {
     crate::mend::value(name).text.to_ascii_uppercase()
 }
 
-fn recognise(names: &[String]) -> Result<(Standard, Edition), FileFault> {
+fn recognise(names: &[String], form: Option<Standard>) -> Result<(Standard, Edition), FileFault> {
     let has = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
     let missing = |needed: &[&[&str]]| -> Vec<String> {
         needed.iter().filter(|any| !any.iter().any(|name| has(name))).map(|any| any.join("/")).collect()
     };
     let mut nearest: Option<(Standard, Vec<String>)> = None;
-    for (standard, edition, needed) in NEEDED {
+    for (standard, edition, needed) in NEEDED.iter().filter(|(one, ..)| form.is_none_or(|form| form == *one)) {
         let missing = missing(needed);
         if missing.is_empty() {
             return Ok((*standard, *edition));

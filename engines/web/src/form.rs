@@ -106,10 +106,17 @@ impl Form {
     /// Reads `application/x-www-form-urlencoded`.
     #[must_use]
     pub fn parse(body: &str) -> Self {
-        let mut form = Self::default();
-        for pair in body.split('&').filter(|pair| !pair.is_empty()).take(FIELD_COUNT_MAX) {
+        let pairs = body.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name), decode(value));
+            (decode(name), decode(value))
+        });
+        Self::sent(pairs)
+    }
+
+    /// A form with the fields that were sent.
+    pub(crate) fn sent(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut form = Self::default();
+        for (name, value) in pairs.into_iter().take(FIELD_COUNT_MAX) {
             form.values.entry(name).or_default().push(value.trim().replace("\r\n", "\n"));
         }
         // A form without a key of its own (a script's) is sent once, so any key will do.

@@ -55,6 +55,8 @@
 //!    hx-swap="innerMorph">`, the act calls `cx.announce("referral", institution)`, and the fragment is a struct with
 //!    `#[template(path = "referrals.html", block = "rows")]`. Such a block stands at the top level of its template:
 //!    one inside an `if` or a `for` comes out empty.
+//! 8. A form with a file: `Slice::upload` with the limit of its body, `{% call c::file("file", …) %}` in a form with
+//!    `enctype="multipart/form-data"`, and [`Upload::read`] in the handler.
 //!
 //! Leaves out: what is shown. This crate knows no patient, no case and no figure.
 //!
@@ -74,6 +76,7 @@ mod problem;
 mod route;
 mod router;
 mod ui;
+mod upload;
 mod visitor;
 pub mod words;
 
@@ -87,5 +90,6 @@ pub use problem::{Problem, Refusal, Wanted};
 pub use route::{Access, BODY_BYTES_MAX, MenuItem, Route, Slice};
 pub use router::{faults, router};
 pub use ui::{MenuGroup, MenuLink, PostChoice, Ui, Who};
+pub use upload::{Sent, Upload};
 pub use visitor::{Look, TextSize, Visitor};
 pub use words::{has_key, keys_used_in_templates, t, t_with};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use yiti_directory::{Cx, Forbidden, InstitutionId, people};
+use serde_json::json;
+use yiti_directory::{Actor, Cx, Forbidden, InstitutionId, Platform, people};
 use yiti_kernel::time;
 use yiti_record::front_page::{self, FrontPage, FrontPageId, Saved, Source, Stored};
 use yiti_store::Error as StoreError;
@@ -115,6 +116,26 @@ pub async fn open(cx: &mut Cx<'_>, id: FrontPageId) -> Result<(Stored, StayRow),
     cx.allow("drg.read", row.institution)?;
     let stored = front_page::open(cx, id, "drg").await?;
     Ok((stored, row))
+}
+
+/// Writes that a list of patients was read.
+///
+/// # Errors
+/// Whatever the store says; the reader then sees nothing.
+pub async fn list_read(
+    platform: &Platform,
+    actor: &Arc<Actor>,
+    list: &'static str,
+    row_count: usize,
+    filter: String,
+) -> Result<(), StoreError> {
+    let journaled = platform.act(actor, move |cx| {
+        Box::pin(async move {
+            let detail = json!({ "list": list, "rows": row_count, "filter": filter });
+            cx.journal_read(("patient_list", None), None, "drg", detail).await
+        })
+    });
+    journaled.await
 }
 
 /// Types the first version of a stay's page.

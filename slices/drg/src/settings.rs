@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chs_drg::Scheme;
 use drg_payment::{Book, Insurance, Pack};
 use serde::Deserialize;
-use yiti_directory::institution::{Institution, InstitutionKind};
+use yiti_directory::institution::{Institution, InstitutionKind, Scope, Tree};
 use yiti_kernel::definition::{self, Fault, File, Provenance};
 use yiti_record::front_page::{FrontPage, Source};
 
@@ -103,6 +103,11 @@ impl Settings {
         let by_name = self.levels.iter().find(|rule| rule.institution.as_deref() == Some(&institution.name));
         let by_kind = || self.levels.iter().find(|rule| rule.kind == Some(institution.kind));
         by_name.or_else(by_kind).map(|rule| rule.level.as_str())
+    }
+
+    /// Institutions of a scope that have inpatients or may have.
+    pub fn with_inpatients<'t>(&'t self, tree: &'t Tree, scope: Scope) -> impl Iterator<Item = &'t Institution> {
+        tree.within(scope).filter(|node| self.level(node).is_some())
     }
 
     /// The insurance that pays a stay; `None` when neither does.

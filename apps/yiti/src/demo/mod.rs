@@ -7,6 +7,7 @@
 //! - [`pictures`]: sample pictures with the patient's identifiers put in.
 //! - [`readings`]: history and live queue.
 //! - [`stays`]: a year of discharges, and the patients in hospital now.
+//! - [`imports`]: the last discharges, in a file as a hospital exports it.
 //! - [`settlements`]: settled months, a correction, a clearing, a comparison.
 //! - [`shares`]: what a department said of its share of drugs or consumables.
 //!
@@ -14,6 +15,7 @@
 
 pub mod chance;
 pub mod county;
+pub mod imports;
 pub mod pictures;
 pub mod readings;
 pub mod settlements;
@@ -85,7 +87,8 @@ pub async fn fill(platform: &Arc<Platform>, limits: &Limits, size: Size) -> anyh
     let mut chance = chance::Chance::new(2_026);
     let county = county::build(platform, limits, &plan, size.residents, &mut chance).await?;
     readings::fill(platform, &plan, &county, size.readings, &mut chance).await?;
-    stays::fill(platform, &plan, &county, (size.stays, DRAFTS)).await?;
+    let in_file = stays::fill(platform, &plan, &county, (size.stays, DRAFTS)).await?;
+    imports::fill(platform, &county, in_file).await?;
     settlements::fill(platform, &county).await?;
     shares::fill(platform, &plan, &county).await?;
     Ok(county.sign_ins)

@@ -24,6 +24,8 @@ use super::county::{County, Names, Resident};
 const BATCH: usize = 100;
 /// Physicians of a department whose names stand on its pages.
 const PHYSICIANS: usize = 3;
+/// The last discharges of the lead hospital that come in with a file instead.
+const IN_FILE: usize = 12;
 /// How often another resident is looked for before a passer-by is made up.
 const TRIES: usize = 400;
 
@@ -170,7 +172,8 @@ struct Maker<'m> {
     made_up: usize,
 }
 
-/// Saves `count` stays of the past year and `drafts` of patients in hospital now.
+/// Saves `count` stays of the past year and `drafts` of patients in hospital now. Gives back the pages that are not saved
+/// but left for a file ([`super::imports`]); they belong to `count`.
 ///
 /// # Errors
 /// Whatever an act says, and codes that the tables do not have.
@@ -179,7 +182,7 @@ pub async fn fill(
     people: &Plan,
     county: &County,
     (count, drafts): (usize, usize),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<FrontPage>> {
     let plan = plan()?;
     let definitions = platform.kit.get::<Definitions>();
     let now = platform.now();
@@ -207,6 +210,14 @@ pub async fn fill(
     let tree = platform.tree();
     let root = tree.root().context("no group")?;
     let clerk = Arc::new(Actor::system("demo", root.id, root.scope, &["drg.edit"]));
+    let mut in_file = Vec::new();
+    for at in (0..stays.len()).rev() {
+        let made: &Made = &stays[at];
+        let is_plain = made.page.age_days.is_none() && made.page.intensive_care.is_empty();
+        if in_file.len() < IN_FILE && made.institution == county.lead && made.page.status == Status::Final && is_plain {
+            in_file.push(stays.remove(at).page);
+        }
+    }
     let mut stays = stays.into_iter().peekable();
     while stays.peek().is_some() {
         let batch: Vec<Made> = stays.by_ref().take(BATCH).collect();
@@ -225,7 +236,7 @@ pub async fn fill(
         });
         saved.await?;
     }
-    Ok(())
+    Ok(in_file)
 }
 
 /// One of pairs by their weights.

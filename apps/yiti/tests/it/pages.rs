@@ -127,6 +127,8 @@ impl World {
             self.one(sql!("select id from drg_clearing limit 1")).await
         } else if path.starts_with("/drg/regroup/") {
             self.one(sql!("select id from drg_regroup_run limit 1")).await
+        } else if path.starts_with("/drg/import/") {
+            self.one(sql!("select id from front_page_import where refused_count > 0 limit 1")).await
         } else if path.starts_with("/drg/stays/") {
             self.one(sql!("select id from drg_stay where status = 'draft' limit 1")).await
         } else if path.starts_with("/verify/") {

@@ -65,6 +65,7 @@ fn every_refusal_has_words_in_both_languages() {
                     "drg_analysis_error.",
                     "settlement_error.",
                     "regroup_error.",
+                    "front_page_import.",
                 ]
                 .iter()
                 .any(|start| part.starts_with(start) && part.len() > start.len());
@@ -143,8 +144,10 @@ fn everything_said_about_front_pages_has_words_in_both_languages() {
         "row",
         "long_list",
     ]);
-    let files = ["sheet", "cut_off", "json", "too_large", "too_many_rows", "not_a_front_page", "empty"];
+    let files =
+        ["sheet", "cut_off", "json", "too_large", "too_many_rows", "not_a_front_page", "not_that_form", "empty"];
     let both = |folder: &str, key: &str| ["reason", "remedy"].map(|end| format!("front_page.{folder}.{key}.{end}"));
+    keys.extend(yiti_frontpage::words::ERROR_COLUMNS.map(|name| format!("front_page.errors.{name}")));
     keys.extend(troubles.flat_map(|key| both("trouble", key)));
     keys.extend(files.iter().flat_map(|key| both("file", key)));
     let faults: BTreeSet<&String> = keys.iter().filter(|key| missing(key)).collect();

@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let file = [before.as_bytes(), rest].concat();
     let limits = Limits { rows_max: 1_000, ..Limits::default() };
-    let Ok(mut opened) = yiti_frontpage::open("fuzz", file.into(), checks, limits) else { return };
+    let Ok(mut opened) = yiti_frontpage::open("fuzz", file.into(), None, checks, limits) else { return };
     let standard = opened.standard();
     let read = opened.each(checks, packed.get(), |item| {
         match item {

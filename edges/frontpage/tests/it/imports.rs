@@ -12,10 +12,11 @@ use yiti_store::{Migration, Store};
 
 use crate::support::{IMPORT, gb18030, hqms, stay};
 
-const MIGRATIONS: &[&[Migration]] = &[yiti_directory::MIGRATIONS, yiti_record::MIGRATIONS, yiti_drg::MIGRATIONS];
+pub(crate) const MIGRATIONS: &[&[Migration]] =
+    &[yiti_directory::MIGRATIONS, yiti_record::MIGRATIONS, yiti_drg::MIGRATIONS, yiti_frontpage::MIGRATIONS];
 
 /// The shipped definitions by which pages are grouped and priced.
-fn definitions() -> yiti_drg::Definitions {
+pub(crate) fn definitions() -> yiti_drg::Definitions {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions");
     let mut files = Vec::new();
     for below in ["drg", "payment", "frontpage"] {
@@ -66,8 +67,8 @@ impl Office {
 }
 
 fn counts(report: &ImportReport) -> [u64; 5] {
-    let ImportReport { new_count, unchanged_count, version_count, refused_count, blocked_count, .. } = report;
-    [*new_count, *unchanged_count, *version_count, *refused_count, *blocked_count]
+    let counts = report.counts;
+    [counts.new, counts.unchanged, counts.versions, counts.refused, counts.blocked]
 }
 
 #[tokio::test]
@@ -82,7 +83,7 @@ async fn a_file_is_imported_once_and_a_corrected_row_is_a_new_version() {
         rows[7] = stay("N0007").set("B20", "7");
         let file = gb18030(&hqms(&rows));
         let report = office.import(file.clone()).await.unwrap();
-        assert_eq!((report.row_count, counts(&report)), (250, [248, 0, 0, 2, 1]));
+        assert_eq!((report.counts.rows, counts(&report)), (250, [248, 0, 0, 2, 1]));
         assert_eq!(report.troubles.len(), 2);
         assert_eq!((report.troubles[0].place.0, report.troubles[0].column.as_str()), (6, "D01"));
         assert_eq!((report.troubles[1].place.0, report.troubles[1].problem.key()), (9, "stay_twice"));

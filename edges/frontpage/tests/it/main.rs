@@ -4,5 +4,6 @@
 
 mod hostile;
 mod imports;
+mod pages;
 mod support;
 mod tables;

@@ -28,6 +28,7 @@ pub(crate) static IMPORT: LazyLock<Import> = LazyLock::new(|| {
         checks: Arc::new(Checks::load(&files).unwrap()),
         codes: Arc::new(packed),
         limits: Limits { rows_max: 10_000, ..Limits::default() },
+        form: None,
     }
 });
 
@@ -131,7 +132,7 @@ impl All {
 pub(crate) fn read(bytes: impl Into<Vec<u8>>) -> Result<All, FileFault> {
     let import = &*IMPORT;
     let bytes: Vec<u8> = bytes.into();
-    let mut opened = yiti_frontpage::open("pages.csv", bytes.into(), &import.checks, import.limits)?;
+    let mut opened = yiti_frontpage::open("pages.csv", bytes.into(), None, &import.checks, import.limits)?;
     let mut all = All {
         standard: opened.standard(),
         pages: Vec::new(),

@@ -302,6 +302,7 @@ struct RunPage {
 /// How far it is.
 struct Bar {
     live: String,
+    words: String,
     done: u32,
     stays: u32,
     changed: u32,
@@ -311,14 +312,15 @@ struct Bar {
 #[derive(Template)]
 #[template(path = "drg_regroup_bar.html")]
 struct BarPart {
-    ui: Ui,
     bar: Bar,
 }
 
-fn bar(run: &RunRow) -> Bar {
+fn bar(ui: &Ui, run: &RunRow) -> Bar {
+    let [done, stays, changed] = [run.done_count, run.stay_count, run.changed_count].map(|count| count.to_string());
     let percent = u64::from(run.done_count) * 100 / u64::from(run.stay_count.max(1));
     Bar {
         live: format!("{PATH}/{}/progress", run.id),
+        words: ui.t_with("regroup.so_far", &[("done", &done), ("stays", &stays), ("changed", &changed)]),
         done: run.done_count,
         stays: run.stay_count,
         changed: run.changed_count,
@@ -329,7 +331,7 @@ fn bar(run: &RunRow) -> Bar {
 /// The part of the page that asks for itself while the comparison runs; when it is over, the page is opened anew.
 async fn progress(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) -> Answer {
     let run = run(&app, &visitor, shared::id(&id)?).await?;
-    let answer = page(&BarPart { ui: Ui::new(&app, &visitor, "regroup.title").await, bar: bar(&run) })?;
+    let answer = page(&BarPart { bar: bar(&Ui::plain(&app, visitor.look(), "regroup.title"), &run) })?;
     if run.progress == Progress::Running {
         return Ok(answer);
     }
@@ -375,7 +377,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) 
         pack: pack_name(&ui, &definitions, &run.pack),
         status: run.progress.key(),
         again: format!("{PATH}{}", query(&again)),
-        bar: bar(&run),
+        bar: bar(&ui, &run),
         kinds: kinds.collect(),
         all_href: href(id, &[]),
         pairs: pairs(&ui, &run.totals, !run.pack.is_empty()),

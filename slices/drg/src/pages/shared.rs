@@ -3,13 +3,13 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde_json::json;
 use yiti_directory::{Institution, InstitutionId};
 use yiti_kernel::{Date, Fen, Lang};
 use yiti_record::front_page::{FrontPage, Source};
 use yiti_web::words::{has_key, t, t_with};
 use yiti_web::{App, Form, Problem, Ui, Visitor};
 
+use crate::actions;
 use crate::assess::{self, Assessed, Unpriced, complication_key};
 use crate::check::{self, Severity};
 use crate::group;
@@ -286,10 +286,8 @@ pub(super) fn months_before(day: Date, months: u32) -> Date {
 pub(super) fn institutions(app: &App, visitor: &Visitor) -> Vec<(String, String)> {
     let tree = app.platform().tree();
     let definitions = app.platform().kit.get::<Definitions>();
-    tree.within(visitor.actor.scope)
-        .filter(|node| definitions.settings.level(node).is_some())
-        .map(|node| (node.id.to_string(), node.short_name.clone()))
-        .collect()
+    let nodes = definitions.settings.with_inpatients(&tree, visitor.actor.scope);
+    nodes.map(|node| (node.id.to_string(), node.short_name.clone())).collect()
 }
 
 /// The institution that a form names.
@@ -310,13 +308,7 @@ pub(super) async fn journal_list(
     row_count: usize,
     filter: String,
 ) -> Result<(), Problem> {
-    let journaled = app.platform().act(&visitor.actor, move |cx| {
-        Box::pin(async move {
-            let detail = json!({ "list": list, "rows": row_count, "filter": filter });
-            cx.journal_read(("patient_list", None), None, "drg", detail).await
-        })
-    });
-    Ok(journaled.await?)
+    Ok(actions::list_read(app.platform(), &visitor.actor, list, row_count, filter).await?)
 }
 
 #[cfg(test)]
