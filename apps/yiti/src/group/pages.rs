@@ -50,7 +50,7 @@ impl Pages {
         let checks = Checks::load(&definitions::files(None).map_err(broken)?).map_err(broken)?;
         let codes = Packed::new(&definitions::shipped).map_err(broken)?;
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let opened = yiti_frontpage::open(&name, bytes.into(), &checks, Limits::default());
+        let opened = yiti_frontpage::open(&name, bytes.into(), None, &checks, Limits::default());
         let opened = opened.map_err(|fault| of_file(&name, fault))?;
         Ok(Pages { name: name.into_owned(), opened, checks, codes })
     }
