@@ -65,12 +65,13 @@ struct Tag {
 }
 
 fn tag(ui: &Ui, progress: Progress) -> Tag {
-    let (kind, icon) = match progress {
-        Progress::Running => ("info", "refresh"),
-        Progress::Done => ("ok", "circle-check"),
-        Progress::Interrupted | Progress::Failed => ("danger", "alert-triangle"),
+    let (kind, icon, key) = match progress {
+        Progress::Running => ("info", "refresh", "front_page_import.status.running"),
+        Progress::Done => ("ok", "circle-check", "front_page_import.status.done"),
+        Progress::Interrupted => ("danger", "alert-triangle", "front_page_import.status.interrupted"),
+        Progress::Failed => ("danger", "alert-triangle", "front_page_import.status.failed"),
     };
-    Tag { kind, icon, words: ui.word("front_page_import.status", progress.key()) }
+    Tag { kind, icon, words: ui.t(key).to_owned() }
 }
 
 fn portion(pager: &yiti_web::Pager) -> (u32, u32) {
