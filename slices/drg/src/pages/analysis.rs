@@ -109,6 +109,8 @@ struct Bar {
     label_y: String,
     value: String,
     name: String,
+    /// Whose line it is where several have the same name.
+    note: String,
     is_loss: bool,
 }
 
@@ -361,7 +363,7 @@ fn lay_out(app: &App, ui: &Ui, question: &Question, board: &Board, form: &Form) 
         ),
         _ => ui.t("drg_analysis.bands_none").to_owned(),
     };
-    let named = |key: &LineKey| figure::line_name(ui, app, question.by, key).0;
+    let named = |key: &LineKey| figure::line_name(ui, app, question.by, key);
     let bars = bars(&board.lines, named);
     let chart_width = (40 + 76 * i32::try_from(bars.len()).unwrap_or(0)).max(800);
     Table {
@@ -384,7 +386,7 @@ fn lay_out(app: &App, ui: &Ui, question: &Question, board: &Board, form: &Form) 
 }
 
 /// The lines with the greatest gain or loss, the greatest gain first: gains up from the line at 90, losses down.
-fn bars(lines: &std::collections::BTreeMap<LineKey, Total>, name: impl Fn(&LineKey) -> String) -> Vec<Bar> {
+fn bars(lines: &std::collections::BTreeMap<LineKey, Total>, name: impl Fn(&LineKey) -> (String, String)) -> Vec<Bar> {
     let mut found: Vec<(&LineKey, Fen)> =
         lines.iter().filter_map(|(key, total)| Some((key, total.balance().filter(|it| it.0 != 0)?))).collect();
     found.sort_by_key(|(_, balance)| std::cmp::Reverse(balance.0.unsigned_abs()));
@@ -394,6 +396,8 @@ fn bars(lines: &std::collections::BTreeMap<LineKey, Total>, name: impl Fn(&LineK
     let bar = |(place, (key, balance)): (i32, (&LineKey, Fen))| {
         let (x, is_loss) = (56 + 76 * place, balance.0 < 0);
         let height = 62.0 * (balance.0.unsigned_abs() as f64 / most as f64);
+        let (name, note) = name(key);
+        let short = |text: String| text.chars().take(6).collect();
         Bar {
             x,
             y: format!("{:.1}", if is_loss { 90.0 } else { 90.0 - height }),
@@ -401,7 +405,8 @@ fn bars(lines: &std::collections::BTreeMap<LineKey, Total>, name: impl Fn(&LineK
             middle: x + 22,
             label_y: format!("{:.1}", if is_loss { 90.0 + height + 13.0 } else { 85.0 - height }),
             value: figure::ten_thousands(balance),
-            name: name(key).chars().take(6).collect(),
+            name: short(name),
+            note: short(note),
             is_loss,
         }
     };
