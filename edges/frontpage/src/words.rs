@@ -1,5 +1,6 @@
 //! What came of a file, in words, and its error file. The command and the pages say the same.
 
+use yiti_drg::check::remedy_key;
 use yiti_kernel::Lang;
 use yiti_web::{t, t_with};
 
@@ -53,8 +54,8 @@ pub fn trouble(trouble: &Trouble, lang: Lang) -> (String, String) {
 /// What a rule finds and what helps, filled with the facts of a finding.
 fn rule<'f>(lang: Lang, rule: &str, facts: impl Iterator<Item = (&'f str, &'f str)>) -> (String, String) {
     let facts: Vec<(&str, &str)> = facts.collect();
-    let key = format!("front_page.rule.{rule}");
-    (t_with(lang, &format!("{key}.reason"), &facts), t_with(lang, &format!("{key}.remedy"), &facts))
+    let remedy = remedy_key(rule, facts.iter().copied());
+    (t_with(lang, &format!("front_page.rule.{rule}.reason"), &facts), t_with(lang, &remedy, &facts))
 }
 
 /// What the first page that breaks a rule has wrong.

@@ -80,8 +80,16 @@ impl Finding {
     /// Key of the sentence that says what to do.
     #[must_use]
     pub fn remedy_key(&self) -> String {
-        format!("front_page.rule.{}.remedy", self.rule)
+        remedy_key(self.rule, self.facts.iter().map(|(name, text)| (*name, text.as_str())))
     }
+}
+
+/// Key of the sentence that says what to do about a finding of `rule`. One that offers candidates says something else when
+/// there are none.
+#[must_use]
+pub fn remedy_key<'f>(rule: &str, mut facts: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    let offers_none = facts.any(|(name, text)| name == "candidates" && text.is_empty());
+    format!("front_page.rule.{rule}.{}", if offers_none { "remedy_alone" } else { "remedy" })
 }
 
 /// One side of an effect.

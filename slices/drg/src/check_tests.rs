@@ -80,7 +80,9 @@ fn every_rule_finds_its_fault_and_nothing_else() {
     assert_eq!(found[0].mended.as_ref().unwrap().diagnoses, sound().diagnoses);
     bench.only(&["diagnosis_external"], |page| page.diagnoses.push(dx("W19.x00")));
     bench.only(&["principal_symptom"], |page| page.diagnoses[0] = dx("R10.402"));
-    bench.only(&["diagnosis_unknown"], |page| page.diagnoses.push(dx("ZZZ")));
+    let found = bench.only(&["diagnosis_unknown"], |page| page.diagnoses.push(dx("ZZZ")));
+    // Where no code may have been meant, none is offered.
+    assert_eq!(found[0].remedy_key(), "front_page.rule.diagnosis_unknown.remedy_alone");
     let found = bench.only(&["diagnosis_unknown"], |page| page.diagnoses[0] = dx("i21.001"));
     assert_eq!(found[0].mended.as_ref().unwrap().diagnoses[0].insurance_code.as_deref(), Some("I21.001"));
     let found = bench.only(&["diagnosis_grey"], |page| page.diagnoses.push(dx("A00.000")));
