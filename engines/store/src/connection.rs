@@ -116,6 +116,17 @@ impl Tx {
         Self { reader: Reader { link }, head: None, appended: false, changed: false }
     }
 
+    /// Gives the connection up for good.
+    pub(crate) async fn close(self) {
+        let closed = match self.reader.link {
+            Link::Lite(connection) => connection.close().await,
+            Link::Pg(connection) => connection.close().await,
+        };
+        if let Err(error) = closed {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the writer's connection could not be closed");
+        }
+    }
+
     /// Runs a statement that changes rows; returns how many.
     ///
     /// # Errors

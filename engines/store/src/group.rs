@@ -87,8 +87,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Serves acts until every sender is gone.
-    pub(crate) async fn serve(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Serves acts until every sender is gone, and gives the connection back.
+    pub(crate) async fn serve(mut self, mut jobs: mpsc::Receiver<Job>) -> Tx {
         let mut witnessed_at: Option<Instant> = None;
         let mut unwitnessed: Option<Head> = None;
         let mut held: Option<Job> = None;
@@ -137,13 +137,14 @@ impl Writer {
                     for job in group {
                         job.act.settle(Err(Error::Commit(why.clone())));
                     }
-                    return;
+                    return self.tx;
                 }
             }
         }
         if let Some(head) = unwitnessed {
             self.bear_witness(&head);
         }
+        self.tx
     }
 
     fn bear_witness(&self, head: &Head) {

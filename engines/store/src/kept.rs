@@ -141,5 +141,7 @@ mod tests {
         ask(&store, &asked, now + SignedDuration::from_secs(SECONDS_MAX)).await;
         assert_eq!(asked.load(Ordering::Relaxed), 3);
         store.close().await;
+        // Closed in order, the log has been copied and is gone.
+        assert!(!folder.path().join("yiti.db-wal").exists());
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::blobs::{Appender, Digest, NewBlob, Place, Segments};
 use crate::checkpoint::{self, Committed, LOG_PAGES_MAX};
@@ -60,7 +61,7 @@ struct Inner {
     folder: PathBuf,
     stopped: Arc<Notify>,
     kept: Arc<Kept>,
-    writer: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    writer: tokio::sync::Mutex<Option<JoinHandle<Tx>>>,
     _lock: File,
 }
 
@@ -76,7 +77,7 @@ impl Store {
         let lock = lock(folder)?;
         let mut steps = vec![crate::MIGRATIONS];
         steps.extend_from_slice(migrations);
-        let Opened { tx, readers, begin, committed } = match &settings.postgres {
+        let Opened { tx, readers, begin, copier } = match &settings.postgres {
             None => open_lite(settings, &steps).await?,
             Some(address) => open_pg(settings, address, &steps).await?,
         };
@@ -95,12 +96,17 @@ impl Store {
         let (jobs, waiting) = mpsc::channel(WAITING_ACTS_MAX);
         let stopped = Arc::new(Notify::new());
         let kept = Arc::new(Kept::default());
+        let (committed, copier) = copier.unzip();
         let writer = Writer { tx, appender, witness: witness_path(folder), begin, committed, kept: kept.clone() };
         let tell = stopped.clone();
         let writer = tokio::spawn(async move {
-            writer.serve(waiting).await;
+            let tx = writer.serve(waiting).await;
             tell.notify_waiters();
             tell.notify_one();
+            if let Some(copier) = copier {
+                drop(copier.await);
+            }
+            tx
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -263,12 +269,18 @@ impl Store {
     pub async fn close(&self) {
         let jobs = self.inner.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         drop(jobs);
-        if let Some(writer) = self.inner.writer.lock().await.take() {
-            drop(writer.await);
-        }
+        let writer = self.inner.writer.lock().await.take();
+        let tx = match writer {
+            Some(writer) => writer.await.ok(),
+            None => None,
+        };
         match &self.inner.readers {
             Readers::Lite(pool) => pool.close().await,
             Readers::Pg(pool) => pool.close().await,
+        }
+        // Last, since whoever only reads leaves SQLite's log behind.
+        if let Some(tx) = tx {
+            tx.close().await;
         }
     }
 }
@@ -305,8 +317,8 @@ struct Opened {
     tx: Tx,
     readers: Readers,
     begin: crate::Sql,
-    /// To be told of commits; `None` where the database needs no such help.
-    committed: Option<Committed>,
+    /// What is told of commits and what it does; `None` where the database needs no such help.
+    copier: Option<(Committed, JoinHandle<()>)>,
 }
 
 async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened, Error> {
@@ -335,7 +347,7 @@ async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened
             return Err(Error::Unsafe { setting, found, wanted });
         }
     }
-    let committed = Some(checkpoint::start(&options).await?);
+    let copier = Some(checkpoint::start(&options).await?);
     let readers = SqlitePoolOptions::new()
         .max_connections(settings.reader_count)
         .acquire_timeout(Duration::from_secs(10))
@@ -343,7 +355,7 @@ async fn open_lite(settings: &Settings, steps: &[&[Migration]]) -> Result<Opened
         .test_before_acquire(false)
         .connect_with(options.read_only(true))
         .await?;
-    Ok(Opened { tx, readers: Readers::Lite(readers), begin: BEGIN, committed })
+    Ok(Opened { tx, readers: Readers::Lite(readers), begin: BEGIN, copier })
 }
 
 async fn open_pg(settings: &Settings, address: &str, steps: &[&[Migration]]) -> Result<Opened, Error> {
@@ -363,7 +375,7 @@ async fn open_pg(settings: &Settings, address: &str, steps: &[&[Migration]]) -> 
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await?;
-    Ok(Opened { tx, readers: Readers::Pg(readers), begin: BEGIN, committed: None })
+    Ok(Opened { tx, readers: Readers::Pg(readers), begin: BEGIN, copier: None })
 }
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> Error {
