@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use yiti_frontpage::FileFault;
 use yiti_kernel::Lang;
 
 /// What ended the command.
@@ -9,12 +10,12 @@ use yiti_kernel::Lang;
 pub(crate) enum Failure {
     /// The table cannot be read.
     Table(Box<sheet::Fault>),
-    /// A table of front pages cannot be taken: key below `front_page.file`, whose words are a reason and a remedy.
+    /// A table of front pages cannot be taken.
     Pages {
         /// The file's name.
         file: String,
-        /// The key.
-        key: String,
+        /// Why.
+        fault: Box<FileFault>,
     },
     /// Anything else: key below `group.fatal` and facts.
     Other {
@@ -45,9 +46,9 @@ impl Failure {
                 Ok(words) => words.fault(fault),
                 Err(_) => fault.to_string(),
             },
-            Failure::Pages { file, key } => {
-                let word = |part: &str| yiti_web::words::t(lang, &format!("{key}.{part}")).to_owned();
-                let facts = [("file", file.as_str()), ("reason", &*word("reason")), ("remedy", &*word("remedy"))];
+            Failure::Pages { file, fault } => {
+                let (reason, remedy) = yiti_frontpage::words::refused(fault, lang);
+                let facts = [("file", file.as_str()), ("reason", reason.as_str()), ("remedy", remedy.as_str())];
                 yiti_web::words::t_with(lang, "group.fatal.pages", &facts)
             }
             Failure::Other { key, facts } => {

@@ -136,9 +136,6 @@ fn note_of(repair: Repair) -> Option<Note> {
 fn of_file(name: &str, fault: FileFault) -> Failure {
     match fault {
         FileFault::Sheet(fault) => fault.into(),
-        other => {
-            let key = format!("front_page.file.{}", other.key());
-            Failure::Pages { file: name.to_owned(), key }
-        }
+        other => Failure::Pages { file: name.to_owned(), fault: Box::new(other) },
     }
 }
