@@ -310,6 +310,9 @@ fn name_some<T>(list: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
     list.extend(more.into_iter().take(left));
 }
 
+/// Severity, rule and field: what pages are counted by.
+type RuleKey = (Severity, &'static str, String);
+
 #[derive(Default)]
 struct Batch {
     rows: Vec<(Place, FrontPage)>,
@@ -331,7 +334,7 @@ fn read_all(import: &Import, mut opened: Opened, sender: &tokio::sync::mpsc::Sen
     for kind in opened.repairs() {
         repairs.insert((kind, String::new()), RepairLine::of_file(kind));
     }
-    let mut rules: BTreeMap<(Severity, &'static str), RuleLine> = BTreeMap::new();
+    let mut rules: BTreeMap<RuleKey, RuleLine> = BTreeMap::new();
     let mut batch = Batch::default();
     let mut stays: HashMap<(String, u32, String), (Place, u64)> = HashMap::new();
     let mut is_open = true;
@@ -380,13 +383,10 @@ fn read_all(import: &Import, mut opened: Opened, sender: &tokio::sync::mpsc::Sen
                         });
                 }
                 let findings = import.checks.check(&page, standard, codes, None);
-                let mut seen: Vec<(Severity, &'static str)> = Vec::new();
                 for found in &findings {
-                    let key = (found.severity, found.rule);
-                    if !seen.contains(&key) {
-                        seen.push(key);
-                        rules.entry(key).or_insert_with(|| RuleLine::first(found, place)).page_count += 1;
-                    }
+                    let key = (found.severity, found.rule, found.label.clone());
+                    // A page counts once, whatever the places of the same list.
+                    rules.entry(key).or_insert_with(|| RuleLine::first(found, place)).count(place);
                 }
                 let mut blocks =
                     findings.into_iter().filter(|found| found.severity == Severity::BlocksGrouping).peekable();

@@ -10,6 +10,8 @@ use crate::read::{Opened, Place, RepairKind, Trouble};
 
 /// Troubles and blocked pages that a report names one by one; the others are counted.
 pub const NAMED_MAX: usize = 10_000;
+/// Rules with their fields that a summary names.
+const RULES_NAMED_MAX: usize = 100;
 /// Columns without a form that a summary names.
 const COLUMNS_NAMED_MAX: usize = 50;
 
@@ -55,7 +57,7 @@ impl RepairLine {
     }
 }
 
-/// A rule that pages break, and its first finding.
+/// A rule that pages break in a field, and its first finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleLine {
     /// The rule; its words are `front_page.rule.<rule>.reason` and `….remedy`.
@@ -72,9 +74,18 @@ pub struct RuleLine {
     pub title: String,
     /// facts: [fact] of that row.
     pub facts: Vec<(&'static str, String)>,
+    /// The last row that was counted.
+    last: Option<Place>,
 }
 
 impl RuleLine {
+    /// Counts the page of a row, once.
+    pub(crate) fn count(&mut self, place: Place) {
+        if self.last.replace(place) != Some(place) {
+            self.page_count += 1;
+        }
+    }
+
     /// A rule with its first finding; pages are counted afterwards.
     pub(crate) fn first(found: &Finding, place: Place) -> Self {
         Self {
@@ -85,6 +96,7 @@ impl RuleLine {
             column: found.column.clone(),
             title: found.title.clone(),
             facts: found.facts.clone(),
+            last: None,
         }
     }
 }
@@ -119,7 +131,7 @@ pub struct ImportReport {
     pub blocked: Vec<Blocked>,
     /// What was mended, by kind and column.
     pub repairs: Vec<RepairLine>,
-    /// The rules that pages break, what blocks first.
+    /// The rules that pages break, by field.
     pub rules: Vec<RuleLine>,
     /// Columns that no form names.
     pub unknown_columns: Vec<String>,
@@ -160,7 +172,7 @@ pub struct RepairSum {
     pub after: String,
 }
 
-/// A rule that pages break, with its first example.
+/// A rule that pages break in a field, with its first example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleSum {
     /// The rule.
@@ -182,7 +194,7 @@ pub struct RuleSum {
 pub struct Summary {
     /// What was mended, by kind.
     pub repairs: Vec<RepairSum>,
-    /// The rules that pages break, what blocks first.
+    /// The rules that pages break, by field: what blocks first, then what most pages break.
     pub rules: Vec<RuleSum>,
     /// Columns that no form names, the first ones.
     pub unknown_columns: Vec<String>,
@@ -206,7 +218,9 @@ impl Summary {
                 after: first.after.clone(),
             })
         });
-        let rules = report.rules.iter().map(|line| RuleSum {
+        let mut lines: Vec<&RuleLine> = report.rules.iter().collect();
+        lines.sort_by_key(|line| (line.severity, std::cmp::Reverse(line.page_count)));
+        let rules = lines.into_iter().take(RULES_NAMED_MAX).map(|line| RuleSum {
             rule: line.rule.to_owned(),
             severity: line.severity.key().to_owned(),
             page_count: line.page_count,

@@ -18,6 +18,8 @@ use crate::words;
 
 /// Rows of the error file that the page shows; the file has the rest.
 const ERRORS_SHOWN: usize = 50;
+/// Broken rules that stand open; the others are folded.
+const RULES_OPEN: usize = 10;
 /// Stays on one page of their list.
 const PAGE_SIZE: usize = 30;
 
@@ -81,6 +83,7 @@ struct OutcomePage {
     desk: String,
     bar: Bar,
     rules: Vec<RuleShown>,
+    more_rules: Vec<RuleShown>,
     repairs: Vec<RepairShown>,
     errors: Vec<ErrorShown>,
     error_count: usize,
@@ -144,6 +147,8 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
             column: rule.column.clone(),
         }
     });
+    let mut rules: Vec<RuleShown> = rules.collect();
+    let more_rules = rules.split_off(RULES_OPEN.min(rules.len()));
     let repairs = row.summary.repairs.iter().map(|repair| RepairShown {
         words: words::mended(repair, ui.lang),
         count: repair.count,
@@ -164,7 +169,8 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
         arrived_count: row.counts.new + row.counts.versions,
         desk: format!("/drg{}", query(&[("status", "all"), ("unit", &unit)])),
         bar: bar(&ui, &row),
-        rules: rules.collect(),
+        rules,
+        more_rules,
         repairs: repairs.collect(),
         errors: errors.collect(),
         error_count,

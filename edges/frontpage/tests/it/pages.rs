@@ -9,9 +9,11 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use yiti_directory::sign_in::{self, Limits};
 use yiti_directory::testing::House;
-use yiti_directory::{InstitutionId, Kit, Roles, Title};
+use yiti_directory::{Actor, InstitutionId, Kit, Roles, Title};
+use yiti_frontpage::Import;
 use yiti_frontpage::pages::FILE_BYTES_MAX;
 use yiti_frontpage::store::{self, ImportRow};
+use yiti_kernel::Lang;
 use yiti_kernel::definition::{self, File};
 use yiti_record::front_page::{self, Filter};
 use yiti_store::testing::on_both;
@@ -202,6 +204,10 @@ async fn a_coder_imports_a_file_and_sees_what_came_of_it() {
         ] {
             assert!(told.contains(said), "{said}: {told}");
         }
+        // Of a rule about columns each column that is missing is told, on every page once.
+        let missing: Vec<&str> = told.split("没有填写。").collect();
+        assert!(missing.len() > 20, "only {} columns are said to be missing", missing.len());
+        assert!(missing[1].contains(">3</td>"), "{}", missing[1]);
 
         // The error file holds the same, and stays.
         let errors = site.get(&cookie, &format!("{path}/errors")).await;
@@ -287,6 +293,27 @@ async fn a_file_that_is_half_or_of_another_kind_is_refused_with_a_sentence() {
         // What was chosen holds, when it is right.
         let got = site.send(&cookie, &sending("hqms", whole.as_bytes())).await;
         assert_eq!((got.status, site.kept().await), (StatusCode::SEE_OTHER, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_command_imports_stands_in_the_same_list() {
+    on_both(MIGRATIONS, async |store| {
+        let site = Site::open(store).await;
+        let (platform, lead) = (&site.house.platform, site.house.lead);
+        let scope = platform.tree().get(lead).unwrap().scope;
+        let system = Arc::new(Actor::system("import", lead, scope, &["front_page.import"]));
+        let (bytes, import) = (hqms(&rows()).into_bytes(), Import::new(&platform.kit, None));
+        let report = yiti_frontpage::import(platform, &system, lead, "month.csv", bytes.into(), &import).await.unwrap();
+        let cookie = site.sign_in("officer", "insurance", lead).await;
+        let list = site.get(&cookie, PATH).await.text;
+        assert!(list.contains("month.csv") && list.contains("命令导入"));
+        let href = list.split("href=\"").filter_map(|part| part.split('"').next());
+        let href = href.filter(|href| href.starts_with("/drg/import/")).collect::<Vec<_>>()[0];
+        let file = site.get(&cookie, &format!("{href}/errors")).await.text;
+        let written = yiti_frontpage::words::error_file(&report, Lang::Zh).unwrap();
+        assert_eq!(file.as_bytes(), written, "what the page gives is what the command writes");
     })
     .await;
 }
