@@ -308,7 +308,7 @@ async fn what_the_command_imports_stands_in_the_same_list() {
         let report = yiti_frontpage::import(platform, &system, lead, "month.csv", bytes.into(), &import).await.unwrap();
         let cookie = site.sign_in("officer", "insurance", lead).await;
         let list = site.get(&cookie, PATH).await.text;
-        assert!(list.contains("month.csv") && list.contains("命令导入"));
+        assert!(list.contains("month.csv") && list.contains("<small>命令导入</small>"));
         let href = list.split("href=\"").filter_map(|part| part.split('"').next());
         let href = href.filter(|href| href.starts_with("/drg/import/")).collect::<Vec<_>>()[0];
         let file = site.get(&cookie, &format!("{href}/errors")).await.text;
