@@ -137,14 +137,16 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor, Path(id): Pat
             "blocks_upload" => ("warn", "alert-triangle"),
             _ => ("info", "info-circle"),
         };
+        let reason = words::broken(rule, ui.lang);
         RuleShown {
             kind,
             icon,
             severity: ui.word("front_page.severity", &rule.severity),
             count: rule.page_count,
             row: rule.row,
-            reason: words::broken(rule, ui.lang),
-            column: rule.column.clone(),
+            // Some reasons name the column themselves.
+            column: if reason.contains(&rule.column) { String::new() } else { rule.column.clone() },
+            reason,
         }
     });
     let mut rules: Vec<RuleShown> = rules.collect();
