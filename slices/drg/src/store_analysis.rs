@@ -33,6 +33,22 @@ pub struct Slice {
     pub mdc: String,
 }
 
+/// Which finished stays a question is about: the one condition of every figure and of the list behind it. Its parameters are
+/// [`Slice::values`].
+macro_rules! asked {
+    () => {
+        "s.status = 'final' and s.discharged_on between $12 and $13
+            and s.institution_id in (select id from institution where tree_low between $1 and $2)
+            and ($3 = 0 or (s.department = $4 and $4 <> ''))
+            and (s.institution_id = $5 or $5 is null)
+            and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
+            and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
+            and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
+            and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
+            and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))"
+    };
+}
+
 impl Slice {
     fn values(&self, reach: &Reach, (from, until): (Date, Date)) -> Vec<Value> {
         args![
@@ -69,21 +85,16 @@ fn money(row: &Row, column: &str) -> Result<Option<Fen>, Error> {
 pub async fn stays(reader: &mut Reader, reach: &Reach, slice: &Slice, days: (Date, Date)) -> Result<Vec<Stay>, Error> {
     let rows = reader
         .rows(
-            sql!(
+            sql!(concat!(
                 "select s.id, s.institution_id, s.outcome, s.scheme, s.drg, s.mdc, s.department, s.physician, s.cost,
                      s.pay, s.weight_e6, s.stay_days, s.is_dead, s.drug_cost, s.consumable_cost, s.discharged_on,
                      s.insurance, s.unpriced
-                 from drg_stay s join institution i on i.id = s.institution_id
-                 where s.status = 'final' and s.discharged_on between $12 and $13
-                     and i.tree_low between $1 and $2 and ($3 = 0 or (s.department = $4 and $4 <> ''))
-                     and (s.institution_id = $5 or $5 is null)
-                     and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
-                     and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
-                     and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
-                     and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
-                     and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))
+                 from drg_stay s
+                 where ",
+                asked!(),
+                "
                  order by s.discharged_on desc, s.id"
-            ),
+            )),
             &slice.values(reach, days),
         )
         .await?;
@@ -134,7 +145,7 @@ pub async fn sums(
     // The group comes first where rows are ordered: it tells most of them apart.
     let rows = reader
         .rows(
-            sql!(
+            sql!(concat!(
                 "select case when $14 <> 0 then s.institution_id end as institution_id,
                      case when $15 <> 0 then s.department else '' end as department,
                      case when $16 <> 0 then s.physician else '' end as physician,
@@ -158,17 +169,11 @@ pub async fn sums(
                      count(*) filter (where s.cost > s.pay) as losses,
                      cast(coalesce(sum(s.pay - s.cost) filter (where s.cost > s.pay), 0) as bigint) as loss
                  from drg_stay s
-                 where s.status = 'final' and s.discharged_on between $12 and $13
-                     and s.institution_id in (select id from institution where tree_low between $1 and $2)
-                     and ($3 = 0 or (s.department = $4 and $4 <> ''))
-                     and (s.institution_id = $5 or $5 is null)
-                     and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
-                     and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
-                     and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
-                     and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
-                     and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))
+                 where ",
+                asked!(),
+                "
                  group by s.drg, 1, 2, 3, 4, s.scheme, 7"
-            ),
+            )),
             &[slice.values(reach, days), split.to_vec()].concat(),
         )
         .await?;
@@ -286,24 +291,19 @@ pub async fn failures(
 ) -> Result<Vec<Failed>, Error> {
     let rows = reader
         .rows(
-            sql!(
+            sql!(concat!(
                 "select s.institution_id, case when s.outcome in ('drg', 'adrg') then 'price' else 'group' end as failed,
                      case when s.outcome in ('drg', 'adrg') then s.unpriced else coalesce(f.cause, 'unknown') end
                          as cause,
                      count(*) as stays, cast(coalesce(sum(s.cost), 0) as bigint) as cost
-                 from drg_stay s join institution i on i.id = s.institution_id
+                 from drg_stay s
                  left join drg_failure f on f.stay_id = s.id
-                 where s.status = 'final' and s.discharged_on between $12 and $13
-                     and i.tree_low between $1 and $2 and ($3 = 0 or (s.department = $4 and $4 <> ''))
-                     and (s.institution_id = $5 or $5 is null)
-                     and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
-                     and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
-                     and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
-                     and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
-                     and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))
+                 where ",
+                asked!(),
+                "
                      and (s.outcome not in ('drg', 'adrg') or s.unpriced <> '')
                  group by 1, 2, 3 order by 2, 3"
-            ),
+            )),
             &slice.values(reach, days),
         )
         .await?;
@@ -333,23 +333,18 @@ pub async fn failed_stays(
 ) -> Result<Vec<FrontPageId>, Error> {
     let rows = reader
         .rows(
-            sql!(
-                "select s.id from drg_stay s join institution i on i.id = s.institution_id
+            sql!(concat!(
+                "select s.id from drg_stay s
                  left join drg_failure f on f.stay_id = s.id
-                 where s.status = 'final' and s.discharged_on between $12 and $13
-                     and i.tree_low between $1 and $2 and ($3 = 0 or (s.department = $4 and $4 <> ''))
-                     and (s.institution_id = $5 or $5 is null)
-                     and ($6 = '' or s.department = $6 or ($6 = '-' and s.department = ''))
-                     and ($7 = '' or s.insurance = $7 or ($7 = '-' and s.insurance = ''))
-                     and ($8 = '' or s.physician = $8 or ($8 = '-' and s.physician = ''))
-                     and ($9 = '' or s.scheme = $9) and ($10 = '' or s.drg = $10)
-                     and ($11 = '' or s.mdc = $11 or ($11 = '-' and s.mdc = ''))
+                 where ",
+                asked!(),
+                "
                      and (($14 = 'group' and s.outcome not in ('drg', 'adrg')
                              and ($15 = '' or coalesce(f.cause, 'unknown') = $15))
                          or ($14 = 'price' and s.outcome in ('drg', 'adrg') and s.unpriced <> ''
                              and ($15 = '' or s.unpriced = $15)))
                  order by s.discharged_on desc, s.id"
-            ),
+            )),
             &[slice.values(reach, days), args![of, cause].to_vec()].concat(),
         )
         .await?;

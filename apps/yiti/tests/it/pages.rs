@@ -25,6 +25,11 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
+    world_of(demo::Size { residents: 60, readings: 12, stays: 120 }).await
+}
+
+/// A demonstration of that size.
+pub(crate) async fn world_of(size: demo::Size) -> World {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
         folder: folder.path().to_owned(),
@@ -37,7 +42,6 @@ pub(crate) async fn world() -> World {
     let kit = platform.kit.clone().with(Filled(platform.now()));
     let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
     let platform = Arc::new(platform.await.unwrap());
-    let size = demo::Size { residents: 60, readings: 12, stays: 120 };
     let sign_ins = demo::fill(&platform, &definitions.limits, size).await.unwrap();
     let app = site::app(&platform, &definitions, &options.base_url, demo::cards(&sign_ins));
     let router = yiti_web::router(app, site::slices());

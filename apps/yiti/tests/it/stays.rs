@@ -1,30 +1,14 @@
 //! The synthetic year of discharges is what a county group treats: nearly all of it groups, some of it is wrong.
 
-use std::sync::Arc;
-
-use yiti::demo::{self, readings::Filled};
-use yiti::site::{self, Options};
-use yiti_directory::Platform;
-use yiti_kernel::SystemClock;
+use yiti::demo;
 use yiti_store::{args, sql};
+
+use crate::pages::world_of;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_groups_and_prices_nearly_every_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        folder: folder.path().to_owned(),
-        postgres: None,
-        http: "127.0.0.1:0".parse().unwrap(),
-        dicom: None,
-        base_url: "http://127.0.0.1:8080".into(),
-    };
-    let (platform, definitions) = site::open(&options, Arc::new(SystemClock)).await.unwrap();
-    let kit = platform.kit.clone().with(Filled(platform.now()));
-    let platform = Platform::new(platform.store.clone(), platform.clock.clone(), definitions.roles.clone(), kit);
-    let platform = Arc::new(platform.await.unwrap());
-    let size = demo::Size { residents: 250, readings: 0, stays: 1_400 };
-    demo::fill(&platform, &definitions.limits, size).await.unwrap();
-    let mut reader = platform.store.read().await.unwrap();
+    let world = world_of(demo::Size { residents: 250, readings: 0, stays: 1_400 }).await;
+    let mut reader = world.platform.store.read().await.unwrap();
     let row = reader
         .one(
             sql!(
