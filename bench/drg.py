@@ -18,6 +18,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or CACHE / "target")
 YITI = os.environ.get("YITI_BINARY") or str(TARGET / "release" / "yiti")
 ROWS = int(os.environ.get("YITI_ROWS", "10000000"))
 INPUTS = 12
+CELLS = "reading every cell"
+RECORDS = "reading into records"
 
 
 def make(path):
@@ -57,7 +59,9 @@ def main():
         environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
         subprocess.run([cargo, "bench", "--locked", "-q", "-p", "chs-drg", "--bench", "grouping"], cwd=ROOT, check=True, env=environment)
         # What reading every cell takes, with the same reader and nothing behind it.
-        subprocess.run([cargo, "build", "--locked", "-q", "--release", "-p", "sheet", "--example", "read"], cwd=ROOT, check=True, env=environment)
+        # and what reading all into records, with their codes looked up.
+        for package, example in [("sheet", "read"), ("yiti", "records")]:
+            subprocess.run([cargo, "build", "--locked", "-q", "--release", "-p", package, "--example", example], cwd=ROOT, check=True, env=environment)
     else:
         print("cargo is not there: left out")
     table = CACHE / "bench" / f"cases-{ROWS}.csv"
@@ -70,9 +74,13 @@ def main():
     out = CACHE / "bench" / "answers.csv"
     walls, cpus = {}, {}
     commands = [("wc -l", ["wc", "-l", str(table)])]
-    reader = TARGET / "release" / "examples" / "read"
-    if reader.is_file():
-        commands.append(("reading every cell", [str(reader), str(table)]))
+    peer = "import csv, collections, sys; collections.deque(csv.reader(open(sys.argv[1])), 0)"
+    commands.append(("Python's csv, reading", [sys.executable, "-c", peer, str(table)]))
+    examples = TARGET / "release" / "examples"
+    if (examples / "read").is_file():
+        commands.append((CELLS, [str(examples / "read"), str(table)]))
+    if (examples / "records").is_file():
+        commands.append((RECORDS, [str(examples / "records"), str(ROOT / "definitions/drg/chs_drg_11.pack"), str(table)]))
     for scheme in ["chs_drg_11", "chs_drg_20"]:
         commands.append((f"yiti group {scheme}", [YITI, "group", "--scheme", scheme, str(table), "-o", str(out)]))
     # Once before, so that all read from memory.
@@ -84,8 +92,10 @@ def main():
     for name, wall in walls.items():
         if name != "wc -l":
             print(f"{name} takes {wall / walls['wc -l']:.1f} times as long as wc -l")
-        if name.startswith("yiti") and "reading every cell" in cpus:
-            print(f"{name} takes {cpus[name] / cpus['reading every cell']:.1f} times the CPU of reading every cell")
+        if name.startswith("yiti"):
+            for part in [CELLS, RECORDS]:
+                if part in cpus:
+                    print(f"{part} is {cpus[part] / cpus[name]:.0%} of the CPU of {name}")
     for left in [out, Path(f"{out}.errors.csv")]:
         left.unlink(missing_ok=True)
 

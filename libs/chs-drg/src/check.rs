@@ -2,9 +2,11 @@
 //!
 //! Clinical plausibility (a diagnosis that does not fit the sex, a procedure without its diagnosis) is left out.
 
-use crate::group::{Answer, Outcome};
+use crate::codes::Found;
+use crate::compile::DxInfo;
+use crate::group::Outcome;
 use crate::record::Record;
-use crate::scheme::{Grouped, Scheme};
+use crate::scheme::{Grouped, Known, Scheme};
 
 /// Highest age in years that is believed.
 pub const AGE_YEARS_MAX: i32 = 130;
@@ -159,44 +161,66 @@ impl Fault {
 impl Scheme {
     /// Everything that is wrong with the record, in the order of its fields.
     pub fn check(&self, record: &Record<'_>) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        if record.dx.first().is_none_or(|code| code.is_empty()) {
-            faults.push(Fault::NoPrincipal);
-        }
-        for (position, code) in record.dx.iter().enumerate() {
-            let grey = self.dx.grey(code);
-            let code = || (*code).to_owned();
-            match grey {
-                None if position == 0 && record.dx.first() == Some(&"") => {}
-                None => faults.push(Fault::UnknownDiagnosis { position, code: code() }),
-                Some(true) => faults.push(Fault::GreyDiagnosis { position, code: code() }),
-                Some(false) => {}
-            }
-        }
-        for (position, code) in record.px.iter().enumerate() {
-            let grey = self.px.grey(code);
-            let code = || (*code).to_owned();
-            match grey {
-                None => faults.push(Fault::UnknownProcedure { position, code: code() }),
-                Some(true) => faults.push(Fault::GreyProcedure { position, code: code() }),
-                Some(false) => {}
-            }
-        }
-        numbers(record, &mut faults);
-        days(record, &mut faults);
-        faults
+        let dx = record.dx.iter().map(|code| self.find_dx(code));
+        let px = record.px.iter().map(|code| self.find_px(code));
+        check::<true>(record, dx, px)
+    }
+
+    /// As `check`, for a record whose codes this scheme looked up.
+    #[inline]
+    pub fn check_known(&self, record: &Record<'_>, known: &Known) -> Vec<Fault> {
+        check::<true>(record, known.dx.iter().copied(), known.px.iter().copied())
+    }
+
+    /// As `check_known`, without grey codes: only what refuses the record.
+    #[inline]
+    pub fn refusals_known(&self, record: &Record<'_>, known: &Known) -> Vec<Fault> {
+        check::<false>(record, known.dx.iter().copied(), known.px.iter().copied())
     }
 
     /// Groups the record if nothing refuses it, otherwise gives what does. Grey codes belong to no list of most schemes;
     /// where they leave a record without a group they are given as its faults.
     pub fn grouped(&self, record: &Record<'_>) -> Result<Grouped<'_>, Vec<Fault>> {
-        let answer: Answer = self.answer(record);
-        let mut faults = self.check(record);
-        if !matches!(answer.outcome, Outcome::Ungrouped(_)) {
-            faults.retain(Fault::refuses);
-        }
+        let mut known = Known::default();
+        self.look_up(record, &mut known);
+        let answer = self.answer_known(record, &known);
+        let faults = match answer.outcome {
+            Outcome::Ungrouped(_) => self.check_known(record, &known),
+            _ => self.refusals_known(record, &known),
+        };
         if faults.is_empty() { Ok(self.name(answer)) } else { Err(faults) }
     }
+}
+
+/// dx, px: [code of the record]. Grey codes are told where `GREY` is true.
+#[inline]
+fn check<const GREY: bool>(
+    record: &Record<'_>,
+    dx: impl Iterator<Item = Found<DxInfo>>,
+    px: impl Iterator<Item = Found<u16>>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let has_principal = record.dx.first().is_some_and(|code| !code.is_empty());
+    if !has_principal {
+        faults.push(Fault::NoPrincipal);
+    }
+    for (position, (code, found)) in record.dx.iter().zip(dx).enumerate() {
+        if found.is_unknown() && (position > 0 || has_principal) {
+            faults.push(Fault::UnknownDiagnosis { position, code: (*code).to_owned() });
+        } else if GREY && found.grey {
+            faults.push(Fault::GreyDiagnosis { position, code: (*code).to_owned() });
+        }
+    }
+    for (position, (code, found)) in record.px.iter().zip(px).enumerate() {
+        if found.is_unknown() {
+            faults.push(Fault::UnknownProcedure { position, code: (*code).to_owned() });
+        } else if GREY && found.grey {
+            faults.push(Fault::GreyProcedure { position, code: (*code).to_owned() });
+        }
+    }
+    numbers(record, &mut faults);
+    days(record, &mut faults);
+    faults
 }
 
 fn numbers(record: &Record<'_>, faults: &mut Vec<Fault>) {

@@ -1,29 +1,31 @@
 //! From code text to what the scheme knows of the code, the edge where text ends.
 //!
-//! Open addressing with linear probing. A slot holds the whole text, the code's number and what grouping needs of it in
-//! 32 bytes, so a look-up touches one cache line.
+//! Open addressing with linear probing over numbers of codes; each brings a piece of the text's hash, so that almost only
+//! the right code is looked at. Numbers and codes stand apart: together they are small enough to stay near the processor.
 
-use crate::definition::{CODE_BYTES_MAX, Code};
+use crate::definition::{CODE_BYTES_MAX, CODES_MAX, Code};
 
 /// Finds codes by their text. `V` is what grouping needs of a code.
 #[derive(Debug)]
 pub(crate) struct Codes<V> {
-    /// slots: [a power of two, at least twice the codes]
-    slots: Vec<Slot<V>>,
+    /// heads: [a power of two, at least twice the codes], number + 1 of a code below, a piece of its hash above; 0 is empty.
+    heads: Vec<u32>,
+    /// entries: [code]
+    entries: Vec<Entry<V>>,
     shift: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-struct Slot<V> {
+struct Entry<V> {
     key: Key,
-    /// Number of the code.
-    number: u32,
+    /// Length of the text, and whether the code is grey.
+    length: u16,
+    grey: bool,
     value: V,
 }
 
-/// A text of up to 20 bytes, whole: its first 8, the 4 behind them and its last 8 bytes, and its length.
-/// A length of 0 marks an empty slot.
+/// A text of up to 20 bytes, whole: its first 8, the 4 behind them and its last 8 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Key {
     first: u64,
@@ -31,66 +33,104 @@ struct Key {
     middle: u32,
 }
 
-/// Bits of `Slot::number` that hold the number; the next one says that the code is grey, and the text's length stands
-/// above.
-const NUMBER_BITS: u32 = 23;
-const GREY: u32 = 1 << NUMBER_BITS;
-const LENGTH_SHIFT: u32 = NUMBER_BITS + 1;
+/// What a look-up found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found<V> {
+    /// The code's number; `UNKNOWN` for a code that the scheme does not know.
+    pub(crate) number: u32,
+    pub(crate) grey: bool,
+    pub(crate) value: V,
+}
+
+impl<V> Found<V> {
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.number == UNKNOWN
+    }
+}
+
+/// Number of an unknown code: above every number of a dictionary.
+pub(crate) const UNKNOWN: u32 = u32::MAX;
+
+/// Bits of a head that hold number + 1.
+const NUMBER_BITS: u32 = 18;
+const _: () = assert!(CODES_MAX < 1 << NUMBER_BITS);
 
 impl<V: Copy> Codes<V> {
     /// Takes codes that `Definition::check` has passed: short and distinct. values: [code]
-    pub(crate) fn new(codes: &[Code], values: &[V], empty: V) -> Codes<V> {
+    pub(crate) fn new(codes: &[Code], values: &[V]) -> Codes<V> {
         let size = (codes.len() * 2).next_power_of_two().max(16);
         let shift = 64 - size.trailing_zeros();
-        let mut slots = vec![Slot { key: Key::default(), number: 0, value: empty }; size];
-        for ((code, value), number) in codes.iter().zip(values).zip(0u32..) {
-            let Some((key, length)) = key(&code.text) else { continue };
-            let mut at = (hash(key, length) >> shift) as usize;
-            while let Some(slot) = slots.get_mut(at) {
-                if slot.number == 0 {
-                    let grey = if code.grey { GREY } else { 0 };
-                    *slot = Slot { key, number: length << LENGTH_SHIFT | grey | number, value: *value };
+        let (mut heads, mut entries) = (vec![0; size], Vec::with_capacity(codes.len()));
+        for ((code, value), number) in codes.iter().zip(values).zip(1u32..) {
+            let (key, length) = key(&code.text).unwrap_or_default();
+            entries.push(Entry { key, length: length as u16, grey: code.grey, value: *value });
+            let hash = hash(key, length);
+            let mut at = (hash >> shift) as usize;
+            while let Some(head) = heads.get_mut(at) {
+                if *head == 0 {
+                    *head = piece(hash) | number;
                     break;
                 }
                 at = (at + 1) & (size - 1);
             }
         }
-        Codes { slots, shift }
+        Codes { heads, entries, shift }
     }
 
-    /// The code's number and value.
+    /// The code's number and value; `unknown` with the number `UNKNOWN` where the scheme does not know it.
     #[inline]
-    pub(crate) fn get(&self, text: &str) -> Option<(u32, V)> {
-        self.slot(text).map(|slot| (slot.number & (GREY - 1), slot.value))
-    }
-
-    /// Whether the code is grey; none when it is unknown.
-    #[inline]
-    pub(crate) fn grey(&self, text: &str) -> Option<bool> {
-        self.slot(text).map(|slot| slot.number & GREY != 0)
-    }
-
-    #[inline]
-    fn slot(&self, text: &str) -> Option<&Slot<V>> {
-        let (key, length) = key(text)?;
-        let mut at = (hash(key, length) >> self.shift) as usize;
-        loop {
-            let slot = self.slots.get(at)?;
-            if slot.key == key && slot.number >> LENGTH_SHIFT == length {
-                return Some(slot);
+    pub(crate) fn look_up(&self, text: &str, unknown: V) -> Found<V> {
+        let unknown = Found { number: UNKNOWN, grey: false, value: unknown };
+        let Some((key, length)) = key(text) else { return unknown };
+        let hash = hash(key, length);
+        let piece = piece(hash);
+        let mut at = (hash >> self.shift) as usize;
+        while let Some(head) = self.heads.get(at) {
+            if *head == 0 {
+                break;
             }
-            if slot.number == 0 {
-                return None;
+            let number = (head ^ piece).wrapping_sub(1);
+            // A head with another piece gives a number far above every code's.
+            if let Some(entry) = self.entries.get(number as usize)
+                && entry.key == key
+                && u32::from(entry.length) == length
+            {
+                return Found { number, grey: entry.grey, value: entry.value };
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = (at + 1) & (self.heads.len() - 1);
+        }
+        unknown
+    }
+}
+
+impl<V: Copy> Codes<V> {
+    /// Looks many texts up, in two rounds: the waits for memory of one round then lie beside one another. found: [text],
+    /// cleared before.
+    #[inline]
+    pub(crate) fn look_up_all(&self, texts: &[&str], unknown: V, found: &mut Vec<Found<V>>) {
+        found.clear();
+        found.extend(texts.iter().map(|text| {
+            let (key, length) = key(text).unwrap_or_default();
+            let hash = hash(key, length);
+            let head = self.heads.get((hash >> self.shift) as usize).copied().unwrap_or(0);
+            // The number of the code that stands where the text belongs, if it has the text's piece.
+            Found { number: (head ^ piece(hash)).wrapping_sub(1), grey: false, value: unknown }
+        }));
+        for (text, found) in texts.iter().zip(found) {
+            *found = match self.entries.get(found.number as usize) {
+                Some(entry) if key(text) == Some((entry.key, u32::from(entry.length))) => {
+                    Found { number: found.number, grey: entry.grey, value: entry.value }
+                }
+                _ => self.look_up(text, unknown),
+            };
         }
     }
+}
 
-    /// The code's number.
-    #[inline]
-    pub(crate) fn find(&self, text: &str) -> Option<u32> {
-        self.get(text).map(|(number, _)| number)
-    }
+/// The piece of a hash that stands in a head, above the number.
+#[inline]
+const fn piece(hash: u64) -> u32 {
+    (hash as u32) << NUMBER_BITS
 }
 
 /// The text as a key with its length; none when it is empty or longer than any code.
@@ -137,13 +177,18 @@ mod tests {
         let grey = |text: &str| text.ends_with('1');
         let codes: Vec<Code> = texts.into_iter().map(|text| Code { listed: true, grey: grey(&text), text }).collect();
         let values: Vec<u16> = (0..codes.len() as u16).collect();
-        let table = Codes::new(&codes, &values, 0);
+        let table = Codes::new(&codes, &values);
         for (code, number) in codes.iter().zip(0u32..) {
-            assert_eq!(table.get(&code.text), Some((number, number as u16)));
-            assert_eq!(table.grey(&code.text), Some(code.grey));
+            let known = Found { number, grey: code.grey, value: number as u16 };
+            assert_eq!(table.look_up(&code.text, 0), known);
         }
+        let (texts, mut found): (Vec<&str>, _) = (codes.iter().map(|code| code.text.as_str()).collect(), Vec::new());
+        table.look_up_all(&texts, 0, &mut found);
+        assert!(found.iter().zip(0u32..).all(|(found, number)| found.number == number));
         for absent in ["", "B", "A00", "A00.000x99999", "AAAAAAAAAAAAAAAAAAAAA", "a code longer than any other code"] {
-            assert_eq!(table.get(absent), None);
+            assert_eq!(table.look_up(absent, 7), Found { number: UNKNOWN, grey: false, value: 7 });
+            table.look_up_all(&[absent], 7, &mut found);
+            assert_eq!(found, [table.look_up(absent, 7)]);
         }
     }
 }

@@ -5,10 +5,7 @@ use crate::compile::UNKNOWN_DX;
 use crate::error::Error;
 use crate::group::{Answer, Complication, Facts, MISSING, Outcome, Ungrouped};
 use crate::record::Record;
-use crate::scheme::{Hash, Scheme};
-
-/// Number of an unknown code: above every number of a dictionary.
-const UNKNOWN: u32 = u32::MAX;
+use crate::scheme::{Hash, Known, Scheme};
 
 /// A batch of records for one scheme.
 ///
@@ -32,6 +29,8 @@ pub struct Columns {
     px_end: Vec<usize>,
     refused: Vec<bool>,
     faults: Vec<(usize, Fault)>,
+    /// Of the row that comes in.
+    known: Known,
 }
 
 impl Columns {
@@ -63,6 +62,7 @@ impl Columns {
             px_end: Vec::new(),
             refused: Vec::new(),
             faults: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -73,8 +73,9 @@ impl Columns {
         }
         let row = self.rows();
         let mut refused = false;
+        scheme.look_up(record, &mut self.known);
         if self.checked {
-            for fault in scheme.check(record) {
+            for fault in scheme.check_known(record, &self.known) {
                 refused |= fault.refuses();
                 self.faults.push((row, fault));
             }
@@ -88,9 +89,9 @@ impl Columns {
         self.icu_hours.push(record.icu_hours.unwrap_or(MISSING));
         self.dept.push(scheme.compiled.word(record.dept));
         self.discharge.push(scheme.compiled.word(record.discharge));
-        self.dx.extend(record.dx.iter().map(|code| scheme.dx.find(code).unwrap_or(UNKNOWN)));
+        self.dx.extend(self.known.dx.iter().map(|dx| dx.number));
         self.dx_end.push(self.dx.len());
-        self.px.extend(record.px.iter().map(|code| scheme.px.find(code).unwrap_or(UNKNOWN)));
+        self.px.extend(self.known.px.iter().map(|px| px.number));
         self.px_end.push(self.px.len());
         Ok(())
     }

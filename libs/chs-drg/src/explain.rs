@@ -8,7 +8,7 @@ use crate::compile::{Compiled, DxInfo, NO, Part, Test, UNKNOWN_DX, UNLISTED, YES
 use crate::group::{Answer, Complication, Facts, Outcome, Ungrouped, counts, excluded, may_retry};
 use crate::record::Record;
 use crate::rule::{Atom, Rule};
-use crate::scheme::Scheme;
+use crate::scheme::{Known, Scheme};
 
 /// A range of `Explained::evidence`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl Scheme {
         let mut principal = UNKNOWN_DX;
         for (position, code) in record.dx.iter().enumerate() {
             let position = narrow(position);
-            let own = self.dx_info(code);
+            let own = self.find_dx(code).value;
             let mask = compiled.dx_classes.masks.get(usize::from(own.class)).copied().unwrap_or(0);
             facts.any_dx |= mask;
             if position == 0 {
@@ -233,7 +233,7 @@ impl Scheme {
         facts.principal_dx = principal;
         for (position, code) in record.px.iter().enumerate() {
             let position = narrow(position);
-            let class = self.px_class(code);
+            let class = self.find_px(code).value;
             if compiled.px_ignored(class) {
                 out.trail.push(Event::ProcedureIgnored { position });
                 continue;
@@ -266,11 +266,12 @@ impl Scheme {
 
     /// Every secondary diagnosis on the list of complications, as `explain` has it, without the rest. `out` is cleared.
     pub fn weigh(&self, record: &Record<'_>, out: &mut Vec<Weighed>) {
-        out.clear();
-        let principal = record.dx.first().map_or(UNKNOWN_DX, |code| self.dx_info(code));
-        for (position, code) in record.dx.iter().enumerate().skip(1) {
-            weigh(out, narrow(position), self.dx_info(code), principal);
-        }
+        weigh_all(record.dx.iter().map(|code| self.find_dx(code).value), out);
+    }
+
+    /// As `weigh`, for a record whose codes this scheme looked up.
+    pub fn weigh_known(&self, known: &Known, out: &mut Vec<Weighed>) {
+        weigh_all(known.dx.iter().map(|dx| dx.value), out);
     }
 
     /// A question of some rule, by its number in `Evidence`.
@@ -287,6 +288,16 @@ impl Scheme {
 /// A position in a record. No stay has 65,535 codes; one that does gets its last positions wrong, not its answer.
 fn narrow(position: usize) -> u16 {
     u16::try_from(position).unwrap_or(u16::MAX)
+}
+
+/// dx: [diagnosis], the principal first.
+#[inline]
+fn weigh_all(mut dx: impl Iterator<Item = DxInfo>, out: &mut Vec<Weighed>) {
+    out.clear();
+    let principal = dx.next().unwrap_or(UNKNOWN_DX);
+    for (own, position) in dx.zip(1..) {
+        weigh(out, narrow(position), own, principal);
+    }
 }
 
 fn weigh(weighed: &mut Vec<Weighed>, position: u16, own: DxInfo, principal: DxInfo) {

@@ -29,6 +29,6 @@ pub use pack::FORMAT;
 pub use plain::Broken;
 pub use record::Record;
 pub use rule::{Atom, Field, Kind, Relation, Role, Rule, RuleFault, SetIx};
-pub use scheme::{Grouped, Hash, Scheme};
+pub use scheme::{Grouped, Hash, Known, Scheme};
 pub use tables::Tables;
 pub use words::{Words, WordsFault};

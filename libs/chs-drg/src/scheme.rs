@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codes::Codes;
+use crate::codes::{Codes, Found};
 use crate::columns::Columns;
 use crate::compile::{Compiled, DxInfo, UNKNOWN_DX};
 use crate::definition::{Class, Definition, Profile};
@@ -21,6 +21,16 @@ pub struct Scheme {
     pub(crate) dx: Codes<DxInfo>,
     pub(crate) px: Codes<u16>,
     hash: Hash,
+}
+
+/// What a scheme knows of a record's codes, so that checking, grouping and weighing look each up once. Made to be used
+/// for one record after another.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// dx: [diagnosis of the record]
+    pub(crate) dx: Vec<Found<DxInfo>>,
+    /// px: [procedure of the record]
+    pub(crate) px: Vec<Found<u16>>,
 }
 
 /// SHA-256 of a scheme's packed content: two schemes with the same hash answer alike.
@@ -61,8 +71,8 @@ impl Scheme {
     /// Takes a definition that was checked already.
     fn with_hash(definition: Definition, hash: Hash) -> Result<Scheme, Error> {
         let compiled = Compiled::new(&definition)?;
-        let dx = Codes::new(&definition.dx, &compiled.dx, UNKNOWN_DX);
-        let px = Codes::new(&definition.px, &compiled.px, 0);
+        let dx = Codes::new(&definition.dx, &compiled.dx);
+        let px = Codes::new(&definition.px, &compiled.px);
         Ok(Scheme { definition, compiled, dx, px, hash })
     }
 
@@ -100,31 +110,49 @@ impl Scheme {
     /// Groups one record, as numbers.
     #[inline]
     pub fn answer(&self, record: &Record<'_>) -> Answer {
-        let mut facts = self.facts(record);
-        let classes = record.px.iter().map(|code| self.px_class(code));
-        self.compiled.answer(self.definition.retry, &mut facts, classes)
+        let dx = record.dx.iter().map(|code| self.find_dx(code).value);
+        let px = record.px.iter().map(|code| self.find_px(code).value);
+        self.answer_with(record, dx, px)
+    }
+
+    /// Looks a record's codes up, in the place of an earlier record's, for `check_known`, `answer_known` and `weigh_known`.
+    #[inline]
+    pub fn look_up(&self, record: &Record<'_>, known: &mut Known) {
+        self.dx.look_up_all(record.dx, UNKNOWN_DX, &mut known.dx);
+        self.px.look_up_all(record.px, 0, &mut known.px);
+    }
+
+    /// As `answer`, for a record whose codes this scheme looked up.
+    #[inline]
+    pub fn answer_known(&self, record: &Record<'_>, known: &Known) -> Answer {
+        self.answer_with(record, known.dx.iter().map(|dx| dx.value), known.px.iter().map(|px| px.value))
     }
 
     /// What the scheme knows of a diagnosis.
     #[inline]
-    pub(crate) fn dx_info(&self, code: &str) -> DxInfo {
-        self.dx.get(code).map_or(UNKNOWN_DX, |(_, info)| info)
+    pub(crate) fn find_dx(&self, code: &str) -> Found<DxInfo> {
+        self.dx.look_up(code, UNKNOWN_DX)
     }
 
-    /// Class of a procedure; class 0 for an unknown code.
+    /// What the scheme knows of a procedure; class 0 for an unknown code.
     #[inline]
-    pub(crate) fn px_class(&self, code: &str) -> u16 {
-        self.px.get(code).map_or(0, |(_, class)| class)
+    pub(crate) fn find_px(&self, code: &str) -> Found<u16> {
+        self.px.look_up(code, 0)
     }
 
-    /// Every fact of the record.
+    /// dx, px: [code of the record]
     #[inline]
-    fn facts(&self, record: &Record<'_>) -> Facts {
+    fn answer_with(
+        &self,
+        record: &Record<'_>,
+        dx: impl Iterator<Item = DxInfo>,
+        px: impl Iterator<Item = u16> + Clone,
+    ) -> Answer {
         let mut facts = Facts::EMPTY;
-        self.compiled.take_dx(&mut facts, record.dx.iter().map(|code| self.dx_info(code)));
-        self.compiled.take_px(&mut facts, record.px.iter().map(|code| self.px_class(code)));
+        self.compiled.take_dx(&mut facts, dx);
+        self.compiled.take_px(&mut facts, px.clone());
         self.compiled.take_rest(&mut facts, record);
-        facts
+        self.compiled.answer(self.definition.retry, &mut facts, px)
     }
 
     /// Groups a batch. `out` is cleared. answers: [row of the columns]

@@ -67,6 +67,8 @@ pub(crate) enum Content {
         row: u64,
         /// The last row has no line end.
         is_open: bool,
+        /// There is no quote, no carriage return and no NUL in any row.
+        is_plain: bool,
     },
     Cells(Cells),
 }
@@ -208,6 +210,9 @@ impl<'b> Rows<'b> {
     pub fn next(&mut self) -> Option<Result<Row<'_>, Fault>> {
         match &self.batch.content {
             Content::Cells(cells) => self.next_cells(cells),
+            Content::Text { bytes, delimiter, is_open, is_plain: true, .. } if self.whole.is_some() => {
+                self.next_plain(bytes, *delimiter, *is_open)
+            }
             Content::Text { bytes, encoding, delimiter, is_open, .. } => {
                 self.next_text(bytes, *encoding, *delimiter, *is_open)
             }
@@ -236,6 +241,28 @@ impl<'b> Rows<'b> {
             return Some(Err(shared.cell(*number, column, problem)));
         }
         Some(Ok(Row { number: *number, text: &cells.text, spans, kinds, columns }))
+    }
+
+    /// As `next_text`, where a row is a piece of the batch as it stands.
+    #[inline]
+    fn next_plain(&mut self, bytes: &'b [u8], delimiter: u8, is_open: bool) -> Option<Result<Row<'_>, Fault>> {
+        loop {
+            let rest = bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let (start, number) = (self.at, self.row);
+            let end = text::cut_plain(rest, delimiter, &mut self.spans);
+            self.at += end + 1;
+            self.row += 1;
+            if self.spans.iter().all(|(start, end)| start == end) {
+                continue;
+            }
+            // INVARIANT: rows begin and end beside an ASCII byte, so both are ends of characters.
+            let text = self.whole.and_then(|whole| whole.get(start..start + end)).unwrap_or("");
+            if let Some(problem) = self.unfit(text, is_open && start + end >= bytes.len()) {
+                return Some(Err(self.fault(number, problem)));
+            }
+            let columns = self.batch.shared.columns.len();
+            return Some(Ok(Row { number, text, spans: &self.spans, kinds: &[], columns }));
+        }
     }
 
     fn next_text(
@@ -274,13 +301,8 @@ impl<'b> Rows<'b> {
             if self.spans.iter().all(|(start, end)| start == end) {
                 continue;
             }
-            if let Some(problem) = self.unfit(&text, is_last, line) {
-                let (column, problem) = problem;
-                let shared = &self.batch.shared;
-                return Some(Err(match column {
-                    Some(column) => shared.cell(number, column, problem),
-                    None => shared.name.at(number, problem),
-                }));
+            if let Some(problem) = self.unfit(&text, is_last).or_else(|| stray(line)) {
+                return Some(Err(self.fault(number, problem)));
             }
             let cut = if cut { Cut::Unquoted } else { Cut::Plain };
             let text = match (cut, text) {
@@ -295,9 +317,17 @@ impl<'b> Rows<'b> {
         }
     }
 
+    fn fault(&self, number: u64, (column, problem): (Option<usize>, Problem)) -> Fault {
+        let shared = &self.batch.shared;
+        match column {
+            Some(column) => shared.cell(number, column, problem),
+            None => shared.name.at(number, problem),
+        }
+    }
+
     /// What keeps the row that was just cut from being taken.
     #[inline]
-    fn unfit(&self, text: &str, is_last: bool, line: &[u8]) -> Option<(Option<usize>, Problem)> {
+    fn unfit(&self, text: &str, is_last: bool) -> Option<(Option<usize>, Problem)> {
         let shared = &self.batch.shared;
         let columns = shared.columns.len();
         let cells = self.spans.len();
@@ -313,14 +343,17 @@ impl<'b> Rows<'b> {
                 return Some((Some(column), Problem::LongCell { bytes: shared.limits.cell_bytes_max }));
             }
         }
-        if let Some(offset) = memchr::memchr2(0, b'\r', line) {
-            let offset = offset as u64;
-            return match line.get(offset as usize) {
-                Some(0) => Some((None, Problem::Nul { offset })),
-                _ if line.contains(&b'"') => None,
-                _ => Some((None, Problem::BareCarriageReturn { offset })),
-            };
-        }
         None
+    }
+}
+
+/// A byte that no row may have: NUL, or a carriage return outside quotes.
+fn stray(line: &[u8]) -> Option<(Option<usize>, Problem)> {
+    let offset = memchr::memchr2(0, b'\r', line)?;
+    let (byte, offset) = (line.get(offset), offset as u64);
+    match byte {
+        Some(0) => Some((None, Problem::Nul { offset })),
+        _ if line.contains(&b'"') => None,
+        _ => Some((None, Problem::BareCarriageReturn { offset })),
     }
 }

@@ -16,5 +16,5 @@ pub use batch::{Batch, CellKind, Progress, Row, Rows};
 pub use fault::{Fault, Problem};
 pub use limits::Limits;
 pub use sheet::{Batches, Kind, Sheet};
-pub use text::Encoding;
+pub use text::{Encoding, Pieces, pieces};
 pub use words::{Words, WordsFault};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use encoding_rs::GB18030;
 use flate2::read::MultiGzDecoder;
-use memchr::{memchr, memchr_iter, memchr2_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memrchr};
 
 use crate::batch::{Batch, Content, Progress, Shared};
 use crate::fault::{Fault, Name, Problem};
@@ -180,6 +180,97 @@ fn encoding_of(sample: &[u8], is_whole: bool, before: u64) -> Result<Encoding, P
     Ok(Encoding::Gb18030)
 }
 
+/// Cuts the row that begins `bytes` into cells and gives its length without the line feed. spans: [cell]. There must be
+/// no quote in the row.
+#[inline]
+pub(crate) fn cut_plain(bytes: &[u8], delimiter: u8, spans: &mut Vec<(u32, u32)>) -> usize {
+    spans.clear();
+    let (mut start, mut at) = (0, 0);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let own = u64::from_le_bytes(*word);
+        let ends = marks(own, b'\n');
+        let mut left = marks(own, delimiter) | ends;
+        while left != 0 {
+            let end = at + left.trailing_zeros() / 8;
+            spans.push((start, end));
+            if left & left.wrapping_neg() & ends != 0 {
+                return end as usize;
+            }
+            start = end + 1;
+            left &= left - 1;
+        }
+        at += 8;
+    }
+    for (byte, end) in rest.iter().zip(at..) {
+        if *byte == delimiter || *byte == b'\n' {
+            spans.push((start, end));
+            start = end + 1;
+            if *byte == b'\n' {
+                return end as usize;
+            }
+        }
+    }
+    spans.push((start, bytes.len() as u32));
+    bytes.len()
+}
+
+/// The pieces of a text between separators, which must be ASCII and not NUL. One more than there are separators.
+#[inline]
+pub fn pieces(text: &str, separator: u8) -> Pieces<'_> {
+    debug_assert!(separator.is_ascii() && separator != 0);
+    Pieces { text, separator, start: 0, at: 0, left: 0, is_over: false }
+}
+
+/// See `pieces`.
+#[derive(Debug, Clone)]
+pub struct Pieces<'t> {
+    text: &'t str,
+    separator: u8,
+    /// Where the next piece begins.
+    start: usize,
+    /// The end of the eight bytes that `left` speaks of, and its marks that are left.
+    at: usize,
+    left: u64,
+    is_over: bool,
+}
+
+impl<'t> Iterator for Pieces<'t> {
+    type Item = &'t str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'t str> {
+        while self.left == 0 {
+            let rest = self.text.as_bytes().get(self.at..).filter(|rest| !rest.is_empty());
+            let Some(rest) = rest else {
+                let last = self.text.get(self.start..).filter(|_| !self.is_over);
+                self.is_over = true;
+                return last;
+            };
+            let word = match rest.first_chunk::<8>() {
+                Some(word) => u64::from_le_bytes(*word),
+                None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            };
+            self.left = marks(word, self.separator);
+            self.at += 8;
+        }
+        let end = self.at - 8 + (self.left.trailing_zeros() / 8) as usize;
+        self.left &= self.left - 1;
+        let piece = self.text.get(self.start..end);
+        self.start = end + 1;
+        piece
+    }
+}
+
+/// The highest bit of each byte of `word` that is `byte`.
+#[inline]
+const fn marks(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = u64::MAX / 255 * 0x7f;
+    let other = word ^ (u64::MAX / 255 * byte as u64);
+    // Adding 0x7f carries into the highest bit unless the seven below are all zero; nothing carries into the next byte.
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
 /// Cuts a line into cells. spans: [cell], in the line, or in `scratch` when the answer is true because cells were quoted.
 #[inline]
 pub(crate) fn cut(line: &str, delimiter: u8, spans: &mut Vec<(u32, u32)>, scratch: &mut String) -> bool {
@@ -188,15 +279,7 @@ pub(crate) fn cut(line: &str, delimiter: u8, spans: &mut Vec<(u32, u32)>, scratc
         cut_quoted(line, delimiter, spans, scratch);
         return true;
     }
-    let mut start = 0;
-    // Cells are short: going byte by byte is quicker than a search for each.
-    for (byte, end) in line.bytes().zip(0u32..) {
-        if byte == delimiter {
-            spans.push((start, end));
-            start = end + 1;
-        }
-    }
-    spans.push((start, line.len() as u32));
+    cut_plain(line.as_bytes(), delimiter, spans);
     false
 }
 
@@ -436,8 +519,9 @@ impl Blocks<'_> {
             self.encoding = encoding_of(&bytes, true, before).map_err(|problem| name.fault(problem))?;
         }
         let is_open = self.is_over && bytes.last() != Some(&b'\n');
-        let content =
-            Content::Text { bytes, encoding: self.encoding, delimiter: self.text.delimiter, row: self.row, is_open };
+        let is_plain = memchr3(b'"', b'\r', 0, &bytes).is_none();
+        let (encoding, delimiter, row) = (self.encoding, self.text.delimiter, self.row);
+        let content = Content::Text { bytes, encoding, delimiter, row, is_open, is_plain };
         self.row += rows;
         let progress = Progress { done: self.done, total: self.total };
         Ok(Some(Batch { shared: self.shared.clone(), content, progress }))
@@ -459,6 +543,29 @@ mod tests {
         assert_eq!(cells(r#"a,"b,c","d ""e""",,"""f""""#), ["a", "b,c", r#"d "e""#, "", r#""f""#]);
         assert_eq!(cells(r#"5" pipe,b"#), [r#"5" pipe"#, "b"]);
         assert_eq!(cells(r#""a"b,c"#), ["ab", "c"]);
+    }
+
+    #[test]
+    fn a_plain_row_is_cut_as_any_other() {
+        for row in [
+            "",
+            "a",
+            ",",
+            "a,b",
+            "12345678",
+            "1234567,",
+            "1234567,,a",
+            ",,,,,,,,,,",
+            "\u{4e2d}\u{6587},\u{ff0c},x\u{80}\u{2c}",
+        ] {
+            for behind in ["", "\n", "\nq,r", "\n\n,,,,,,,,,,,,,,,,"] {
+                let mut spans = Vec::new();
+                let end = cut_plain(format!("{row}{behind}").as_bytes(), b',', &mut spans);
+                let cells: Vec<&str> = spans.iter().map(|(start, end)| &row[*start as usize..*end as usize]).collect();
+                assert_eq!((end, cells), (row.len(), row.split(',').collect()), "{row:?} {behind:?}");
+            }
+            assert_eq!(pieces(row, b',').collect::<Vec<_>>(), row.split(',').collect::<Vec<_>>(), "{row:?}");
+        }
     }
 
     #[test]

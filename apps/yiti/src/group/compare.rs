@@ -227,7 +227,7 @@ fn compare_batch(takers: &[Taker<'_>; 2], batch: &Batch, prices: &Prices, tongue
         tally.rows += 1;
         match row {
             Ok(row) => {
-                let stays = [takers[0].take(&row), takers[1].take(&row)];
+                let stays = [0, 1].map(|side: usize| takers[side].take(&row, Stay::default()));
                 compare_stays(takers, [&stays[0], &stays[1]], prices, tongue, &mut tally, &mut out);
             }
             Err(_) => tally.refused += 1,
@@ -256,8 +256,7 @@ fn compare_pages(
         // The second scheme judges the same codes; what the first found is not its own.
         let is_mended = |note: &&Note| !matches!(note.reason, Reason::Fault(_));
         let notes = first.notes.iter().filter(is_mended).cloned().collect();
-        let (dx, px) = (first.dx.clone(), first.px.clone());
-        let mut second = Stay { id: first.id, record: first.record, dx, px, notes };
+        let mut second = Stay::new(first.id, &first.whole(), notes);
         if !second.is_refused() {
             takers[1].judge(&mut second);
         }

@@ -42,7 +42,7 @@ pub(crate) fn explain(
         Source::Plain(table, found) => {
             let column = found.column(Field::Id).unwrap_or(usize::MAX);
             table.each(|row| match row {
-                Ok(row) if row.get(column).trim_ascii() == id => meet(row.number(), &taker.take(&row)),
+                Ok(row) if row.get(column).trim_ascii() == id => meet(row.number(), &taker.take(&row, Stay::default())),
                 _ => ControlFlow::Continue(()),
             })?;
         }

@@ -74,13 +74,8 @@ impl Pages {
                 Item::Page { place, page, repairs } => {
                     let id = format!("{}-{}", page.medical_record_number, page.admission_count);
                     yiti_drg::group::with_record(&page, |record| {
-                        let mut stay = Stay {
-                            id: &id,
-                            record: Record { dx: &[], px: &[], ..*record },
-                            dx: record.dx.to_vec(),
-                            px: record.px.to_vec(),
-                            notes: repairs.into_iter().filter_map(note_of).collect(),
-                        };
+                        let notes = repairs.into_iter().filter_map(note_of).collect();
+                        let mut stay = Stay::new(&id, record, notes);
                         taker.judge(&mut stay);
                         work(place.0, &stay)
                     })
@@ -96,8 +91,7 @@ impl Pages {
                             problem => Reason::Page(problem.key()),
                         },
                     });
-                    let (record, dx, px) = (Record::default(), Vec::new(), Vec::new());
-                    work(row, &Stay { id: "", record, dx, px, notes: notes.collect() })
+                    work(row, &Stay::new("", &Record::default(), notes.collect()))
                 }
             }
         });

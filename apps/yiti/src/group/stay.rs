@@ -1,6 +1,6 @@
 //! From a row of the plain table to a record that groups, with everything that was put right or refused on the way.
 
-use chs_drg::{Day, Days, Fault, Record, Scheme, Words};
+use chs_drg::{Answer, Day, Days, Fault, Known, Outcome, Record, Scheme, Weighed, Words};
 use sheet::{CellKind, Row};
 use yiti_kernel::Lang;
 
@@ -150,7 +150,7 @@ pub(crate) struct Taker<'s> {
 }
 
 /// A row that was taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Stay<'r> {
     /// What names it.
     pub(crate) id: &'r str,
@@ -162,9 +162,41 @@ pub(crate) struct Stay<'r> {
     pub(crate) px: Vec<&'r str>,
     /// notes: [note], what was found
     pub(crate) notes: Vec<Note>,
+    /// What the scheme that judged the stay knows of its codes.
+    known: Known,
+    /// How that scheme groups it; none for a stay that no scheme judged.
+    pub(crate) answer: Option<Answer>,
 }
 
-impl Stay<'_> {
+impl<'r> Stay<'r> {
+    /// A stay whose cells were read elsewhere, not yet judged.
+    #[must_use]
+    pub(crate) fn new(id: &'r str, record: &Record<'r>, notes: Vec<Note>) -> Stay<'r> {
+        let (dx, px) = (record.dx.to_vec(), record.px.to_vec());
+        Stay {
+            id,
+            record: Record { dx: &[], px: &[], ..*record },
+            dx,
+            px,
+            notes,
+            known: Known::default(),
+            answer: None,
+        }
+    }
+
+    /// An empty stay in the memory of this one.
+    #[must_use]
+    pub(crate) fn emptied<'n>(self) -> Stay<'n> {
+        let Stay { dx, px, mut notes, known, .. } = self;
+        notes.clear();
+        Stay { dx: emptied(dx), px: emptied(px), notes, known, ..Stay::default() }
+    }
+
+    /// Weighs the complications by the scheme that judged the stay. `out` is cleared.
+    pub(crate) fn weigh(&self, scheme: &Scheme, out: &mut Vec<Weighed>) {
+        scheme.weigh_known(&self.known, out);
+    }
+
     /// The record with its codes.
     #[must_use]
     pub(crate) fn whole(&self) -> Record<'_> {
@@ -178,21 +210,44 @@ impl Stay<'_> {
     }
 }
 
+/// An empty list in the memory of another: the standard library collects in place.
+fn emptied<'n>(mut list: Vec<&str>) -> Vec<&'n str> {
+    list.clear();
+    list.into_iter().map(|_| "").collect()
+}
+
+/// A list of procedures begins with a separator.
+const NO_PRINCIPAL_PX: Reason = Reason::Cell("no_principal_px");
+
 /// The longest value that is repeated in the error file, in characters.
 const VALUE_CHARS_MAX: usize = 200;
+
+/// A number of nothing but a few digits, as nearly all are.
+#[inline]
+fn digits(text: &str) -> Option<i32> {
+    // Numbers of nine digits always fit.
+    if text.len() > 9 {
+        return None;
+    }
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + i32::from(digit))
+    })
+}
 
 fn short(text: &str) -> String {
     text.chars().take(VALUE_CHARS_MAX).collect()
 }
 
 impl<'s> Taker<'s> {
-    /// Takes a row: numbers, days and codes, put right where that is safe, then checked by the grouper.
+    /// Takes a row: numbers, days and codes, put right where that is safe, then checked by the grouper. `spare` is an
+    /// empty stay.
     #[inline]
-    pub(crate) fn take<'r>(&self, row: &Row<'r>) -> Stay<'r>
+    pub(crate) fn take<'r>(&self, row: &Row<'r>, spare: Stay<'r>) -> Stay<'r>
     where
         's: 'r,
     {
-        let mut notes = Vec::new();
+        let Stay { dx: mut dx_codes, px: mut px_codes, mut notes, known, .. } = spare;
         let id = self.text(row, Field::Id);
         self.check_id(row, id, &mut notes);
         let record = Record {
@@ -213,18 +268,19 @@ impl<'s> Taker<'s> {
             },
         };
         let (dx, px) = (self.text(row, Field::Dx), self.text(row, Field::Px));
-        let mut stay = Stay { id, record, dx: split(dx), px: split(px), notes };
-        let mut faults = self.scheme.check(&stay.whole());
+        split(dx, &mut dx_codes);
+        split(px, &mut px_codes);
+        let mut stay = Stay { id, record, dx: dx_codes, px: px_codes, notes, known, answer: None };
+        let mut faults = self.look_up(&mut stay);
         let is_unknown = |fault: &Fault| {
             matches!(fault, Fault::UnknownDiagnosis { .. } | Fault::UnknownProcedure { .. } | Fault::NoPrincipal)
         };
         if faults.iter().any(is_unknown) {
             self.repair(&mut stay, &faults, dx, px);
-            faults = self.scheme.check(&stay.whole());
+            faults = self.look_up(&mut stay);
         }
         if stay.px.first().is_some_and(|code| code.is_empty()) {
-            faults.retain(|fault| !matches!(fault, Fault::UnknownProcedure { position: 0, .. }));
-            stay.notes.push(refused(Field::Px, px, Reason::Cell("no_principal_px")));
+            stay.notes.push(refused(Field::Px, px, NO_PRINCIPAL_PX));
         }
         self.settle(&mut stay, faults);
         stay
@@ -232,12 +288,26 @@ impl<'s> Taker<'s> {
 
     /// Checks a stay whose cells were read elsewhere.
     pub(crate) fn judge(&self, stay: &mut Stay<'_>) {
-        let faults = self.scheme.check(&stay.whole());
+        let faults = self.look_up(stay);
         self.settle(stay, faults);
     }
 
+    /// Looks the codes up; gives what refuses the stay.
     #[inline]
-    fn settle(&self, stay: &mut Stay<'_>, faults: Vec<Fault>) {
+    fn look_up(&self, stay: &mut Stay<'_>) -> Vec<Fault> {
+        let record = Record { dx: &stay.dx, px: &stay.px, ..stay.record };
+        self.scheme.look_up(&record, &mut stay.known);
+        self.scheme.refusals_known(&record, &stay.known)
+    }
+
+    /// Groups a stay that was looked up and notes its faults; grey codes are worth a note where there is no group.
+    #[inline]
+    fn settle(&self, stay: &mut Stay<'_>, mut faults: Vec<Fault>) {
+        let answer = self.scheme.answer_known(&stay.whole(), &stay.known);
+        stay.answer = Some(answer);
+        if let Outcome::Ungrouped(_) = answer.outcome {
+            faults = self.scheme.check_known(&stay.whole(), &stay.known);
+        }
         if !faults.is_empty() {
             self.note(stay, faults);
         }
@@ -272,14 +342,14 @@ impl<'s> Taker<'s> {
 
     #[inline]
     fn number(&self, row: &Row<'_>, field: Field, notes: &mut Vec<Note>) -> Option<i32> {
-        let text = self.text(row, field);
-        if text.is_empty() {
+        let cell = self.found.column(field).map_or("", |column| row.get(column));
+        if cell.is_empty() {
             return None;
         }
-        match text.parse() {
-            Ok(number) => Some(number),
-            Err(_) => self.odd_number(row, field, text, notes),
-        }
+        digits(cell).or_else(|| match cell.trim_ascii() {
+            "" => None,
+            text => text.parse().ok().or_else(|| self.odd_number(row, field, text, notes)),
+        })
     }
 
     /// A number as other programs write it: with `.0`, in full width, or a word for nothing.
@@ -413,10 +483,7 @@ impl<'s> Taker<'s> {
     /// gets no group without it.
     #[inline(never)]
     fn note(&self, stay: &mut Stay<'_>, faults: Vec<Fault>) {
-        let is_ungrouped = || {
-            let answer = self.scheme.answer(&stay.whole());
-            matches!(answer.outcome, chs_drg::Outcome::Ungrouped(_))
-        };
+        let is_grouped = stay.answer.is_some_and(|answer| !matches!(answer.outcome, Outcome::Ungrouped(_)));
         let lacks = |field: Field| self.found.column(field).is_none();
         let mut notes = Vec::new();
         for fault in faults {
@@ -426,7 +493,7 @@ impl<'s> Taker<'s> {
                 _ => false,
             };
             let is_grey = !fault.refuses();
-            if (is_absent || is_grey) && !is_ungrouped() {
+            if (is_absent || is_grey) && is_grouped {
                 continue;
             }
             let field = field_of(&fault);
@@ -450,9 +517,9 @@ impl<'s> Taker<'s> {
             };
             // A cell that could not be read, or a code that may be several, has its own note already.
             let told = stay.notes.iter().any(|note| {
-                note.severity == Severity::Refused
-                    && note.field == field.name()
-                    && (note.value == value || matches!(fault, Fault::NoSex | Fault::NoAge))
+                let is_same = note.value == value || matches!(fault, Fault::NoSex | Fault::NoAge);
+                let is_empty_place = value.is_empty() && note.reason == NO_PRINCIPAL_PX;
+                note.severity == Severity::Refused && note.field == field.name() && (is_same || is_empty_place)
             });
             if !told {
                 let severity = if is_grey { Severity::Note } else { Severity::Refused };
@@ -464,31 +531,24 @@ impl<'s> Taker<'s> {
     }
 }
 
-/// The codes of a cell. Empty ones are left out, but an empty principal stays, so that no other takes its place.
+/// Adds the codes of a cell. Empty ones are left out, but an empty principal stays, so that no other takes its place.
 #[inline]
-fn split(cell: &str) -> Vec<&str> {
-    let mut codes = Vec::new();
+fn split<'r>(cell: &'r str, codes: &mut Vec<&'r str>) {
     if cell.is_empty() {
-        return codes;
+        return;
     }
-    codes.reserve(16);
-    let mut start = 0;
-    // Codes are short: going byte by byte is quicker than a search for each.
-    let ends = cell.bytes().enumerate().filter(|(_, byte)| *byte == b'|').map(|(at, _)| at);
     let mut begins_empty = false;
-    for end in ends.chain(std::iter::once(cell.len())) {
-        let code = cell.get(start..end).unwrap_or("").trim_ascii();
+    for (code, position) in sheet::pieces(cell, b'|').zip(0..) {
+        let code = code.trim_ascii();
         if !code.is_empty() {
             codes.push(code);
-        } else if start == 0 {
+        } else if position == 0 {
             begins_empty = true;
         }
-        start = end + 1;
     }
     if begins_empty && !codes.is_empty() {
         codes.insert(0, "");
     }
-    codes
 }
 
 fn refused(field: Field, value: &str, reason: Reason) -> Note {

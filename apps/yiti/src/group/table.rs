@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use chs_drg::{Complication, Outcome, Scheme, Ungrouped, Weighed};
+use chs_drg::{Answer, Complication, Outcome, Scheme, Ungrouped, Weighed};
 use sheet::{Batch, Progress, Sheet};
 
 use super::columns::{Field, Found, Names, is_hqms};
@@ -118,6 +118,42 @@ impl Source {
     }
 }
 
+/// `,mdc,adrg,drg` of every answer a scheme can give, put together once.
+struct Cells {
+    /// steps: [step], its first DRG and the cells of each
+    steps: Vec<(u16, Vec<String>)>,
+}
+
+impl Cells {
+    fn of(scheme: &Scheme) -> Cells {
+        let cells = |outcome| {
+            let grouped = scheme.name(Answer { outcome, complication: Complication::None });
+            format!(",{},{},{}", grouped.mdc, grouped.adrg, grouped.drg)
+        };
+        let steps = scheme.definition().steps.iter().zip(0..).map(|(own, step)| {
+            let drgs = own.drg_first..own.drg_first + own.drg_count;
+            (own.drg_first, drgs.map(|drg| cells(Outcome::Drg { step, drg })).collect())
+        });
+        Cells { steps: steps.collect() }
+    }
+
+    /// Appends the cells of an answer.
+    fn write(&self, out: &mut Vec<u8>, scheme: &Scheme, answer: Answer) {
+        if let Outcome::Drg { step, drg } = answer.outcome
+            && let Some((first, drgs)) = self.steps.get(usize::from(step))
+            && let Some(cells) = drgs.get(usize::from(drg.wrapping_sub(*first)))
+        {
+            out.extend_from_slice(cells.as_bytes());
+            return;
+        }
+        let grouped = scheme.name(answer);
+        for text in [grouped.mdc, grouped.adrg, grouped.drg] {
+            out.push(b',');
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
 /// Rows of front pages that are written at a time.
 pub(crate) const PAGES: u64 = 1_000;
 
@@ -195,6 +231,7 @@ fn group_into(
     answers.write(format!("{HEADER}\n").as_bytes())?;
     write_errors(&missing_columns(found, names, tongue))?;
     let taker = Taker { scheme, found, names, repairer: Repairer::new(scheme), unchecked };
+    let cells = Cells::of(scheme);
     let mut counts = Counts::default();
     let mut line = Line::new(tongue);
     let mut take = |part: Part, progress| {
@@ -206,9 +243,9 @@ fn group_into(
     };
     let result = match &mut source {
         Source::Plain(table, _) => {
-            pipeline::run(table, pipeline::workers(), |batch| group_batch(&taker, batch, tongue), take)
+            pipeline::run(table, pipeline::workers(), |batch| group_batch(&taker, &cells, batch, tongue), take)
         }
-        Source::Pages(pages) => group_pages(&taker, pages, tongue, &mut take),
+        Source::Pages(pages) => group_pages(&taker, &cells, pages, tongue, &mut take),
     };
     line.end();
     result?;
@@ -217,6 +254,7 @@ fn group_into(
 
 fn group_pages(
     taker: &Taker<'_>,
+    cells: &Cells,
     pages: &mut Pages,
     tongue: &Tongue,
     take: &mut dyn FnMut(Part, Progress) -> Result<(), Failure>,
@@ -232,7 +270,7 @@ fn group_pages(
         for note in &stay.notes {
             write_note(&mut part.errors, Some(row), stay.id, note, tongue);
         }
-        answer(taker.scheme, stay, &mut weighed, &mut part);
+        answer(taker.scheme, cells, stay, &mut weighed, &mut part);
         if done % PAGES == 0 {
             failed = take(std::mem::take(&mut part), progress(done));
         }
@@ -260,20 +298,22 @@ fn missing_columns(found: Found, names: &Names, tongue: &Tongue) -> Vec<u8> {
     out
 }
 
-fn group_batch(taker: &Taker<'_>, batch: &Batch, tongue: &Tongue) -> Part {
+fn group_batch(taker: &Taker<'_>, cells: &Cells, batch: &Batch, tongue: &Tongue) -> Part {
     let mut part = Part::default();
     part.answers.reserve(batch.bytes() / 2);
     let mut weighed = Vec::new();
+    let mut spare = Stay::default();
     let mut rows = batch.rows();
     while let Some(row) = rows.next() {
         part.counts.rows += 1;
         match row {
             Ok(row) => {
-                let stay = taker.take(&row);
+                let stay = taker.take(&row, spare);
                 for note in &stay.notes {
                     write_note(&mut part.errors, Some(row.number()), stay.id, note, tongue);
                 }
-                answer(taker.scheme, &stay, &mut weighed, &mut part);
+                answer(taker.scheme, cells, &stay, &mut weighed, &mut part);
+                spare = stay.emptied();
             }
             Err(fault) => {
                 let number = fault.row;
@@ -289,32 +329,27 @@ fn group_batch(taker: &Taker<'_>, batch: &Batch, tongue: &Tongue) -> Part {
     part
 }
 
-fn answer(scheme: &Scheme, stay: &Stay<'_>, weighed: &mut Vec<Weighed>, part: &mut Part) {
+fn answer(scheme: &Scheme, cells: &Cells, stay: &Stay<'_>, weighed: &mut Vec<Weighed>, part: &mut Part) {
     let out = &mut part.answers;
-    if stay.is_refused() {
+    let Some(answer) = stay.answer.filter(|_| !stay.is_refused()) else {
         cell_for_people(out, stay.id);
         out.extend_from_slice(b",,,,,,refused\n");
         part.counts.refused += 1;
         return;
-    }
+    };
     if !stay.notes.is_empty() && stay.notes.iter().any(|note| note.severity == Severity::Repaired) {
         part.counts.repaired += 1;
     }
-    let record = stay.whole();
-    let grouped = scheme.group(&record);
-    match grouped.outcome {
+    match answer.outcome {
         Outcome::Drg { .. } | Outcome::AdrgOnly { .. } => part.counts.grouped += 1,
         Outcome::Ambiguous { .. } => part.counts.ambiguous += 1,
         Outcome::Ungrouped(_) => part.counts.ungrouped += 1,
     }
     cell(out, stay.id);
-    for text in [grouped.mdc, grouped.adrg, grouped.drg] {
-        out.push(b',');
-        out.extend_from_slice(text.as_bytes());
-    }
+    cells.write(out, scheme, answer);
     weighed.clear();
-    if grouped.complication != Complication::None {
-        scheme.weigh(&record, weighed);
+    if answer.complication != Complication::None {
+        stay.weigh(scheme, weighed);
     }
     for level in [Complication::Cc, Complication::Mcc] {
         out.push(b',');
@@ -324,12 +359,12 @@ fn answer(scheme: &Scheme, stay: &Stay<'_>, weighed: &mut Vec<Weighed>, part: &m
                 out.push(b'|');
             }
             is_first = false;
-            let code = record.dx.get(usize::from(own.position)).copied().unwrap_or("");
+            let code = stay.dx.get(usize::from(own.position)).copied().unwrap_or("");
             out.extend_from_slice(code.as_bytes());
         }
     }
     out.push(b',');
-    out.extend_from_slice(status(grouped.outcome).as_bytes());
+    out.extend_from_slice(status(answer.outcome).as_bytes());
     out.push(b'\n');
 }
 
