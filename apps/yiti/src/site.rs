@@ -119,7 +119,13 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let http = TcpListener::bind(options.http).await.with_context(|| format!("address {} is taken", options.http))?;
     let address = http.local_addr()?;
-    let router = yiti_web::router(app, slices());
+    let mut slices = slices();
+    if platform.tree().root().is_none() {
+        let code = yiti_directory::code::<8>()?;
+        println!("yiti: there is no group yet. Open {}/first-start; the start code is {code}", options.base_url);
+        slices.push(yiti_administration::first_start(&code));
+    }
+    let router = yiti_web::router(app, slices);
     let mut running = tokio::task::JoinSet::new();
     running.spawn(timers(platform.clone(), stopping.clone()));
     if let Some(at) = options.dicom {

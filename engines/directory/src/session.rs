@@ -122,6 +122,15 @@ pub async fn end_others(tx: &mut Tx, person: PersonId, keep: &[u8], now: Timesta
     Ok(())
 }
 
+/// Ends all sessions of a person.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn end_all(tx: &mut Tx, person: PersonId, now: Timestamp) -> Result<(), Error> {
+    // No token has an empty hash.
+    end_others(tx, person, &[], now).await
+}
+
 /// Changes the post in which a session acts.
 ///
 /// # Errors

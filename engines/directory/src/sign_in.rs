@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 use yiti_kernel::{SignedDuration, Timestamp};
-use yiti_store::{Error, Reader, Store, Tx, args, sql};
+use yiti_store::{Error, Reader, Row, Store, Tx, args, sql};
 
 use crate::people::PersonId;
 use crate::secrets;
@@ -59,7 +59,7 @@ pub enum Refused {
 /// Opens an account, or replaces its login and password.
 ///
 /// # Errors
-/// [`Refused::TooShort`], or [`Refused::Store`] with a conflict when the login is taken.
+/// [`Error::Conflict`] when the login is taken.
 pub async fn set_account(
     tx: &mut Tx,
     person: PersonId,
@@ -173,15 +173,72 @@ pub async fn password_is(store: &Store, person: PersonId, password: &str) -> Res
     tokio::task::spawn_blocking(move || secrets::password_fits(&given, &stored)).await.map_err(|_| Error::Panicked)
 }
 
-/// Logins in the order of their names, for the administrator: login, person, locked until, disabled.
+/// An account as the administrator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whose it is.
+    pub person: PersonId,
+    /// What they type.
+    pub login: String,
+    /// Locked after wrong passwords until then.
+    pub locked_until: Option<Timestamp>,
+    /// Closed by the administrator.
+    pub is_disabled: bool,
+    /// The password was given out by someone else: nothing may be done before it is changed.
+    pub must_change: bool,
+}
+
+fn account_of_row(row: &Row) -> Result<Account, Error> {
+    Ok(Account {
+        person: row.id("person_id")?,
+        login: row.get("login")?,
+        locked_until: row.get("locked_until")?,
+        is_disabled: row.get("is_disabled")?,
+        must_change: row.get("must_change")?,
+    })
+}
+
+/// Accounts in the order of their logins.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn accounts(reader: &mut Reader) -> Result<Vec<(String, PersonId, Option<Timestamp>, bool)>, Error> {
+pub async fn accounts(reader: &mut Reader) -> Result<Vec<Account>, Error> {
     let rows = reader.rows(sql!("select * from account order by login"), args![]).await?;
-    rows.iter()
-        .map(|row| Ok((row.get("login")?, row.id("person_id")?, row.get("locked_until")?, row.get("is_disabled")?)))
-        .collect()
+    rows.iter().map(account_of_row).collect()
+}
+
+/// The account of a person; `None` while they have none.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn account(reader: &mut Reader, person: PersonId) -> Result<Option<Account>, Error> {
+    let row = reader.row(sql!("select * from account where person_id = $1"), args![person.0]).await?;
+    row.as_ref().map(account_of_row).transpose()
+}
+
+/// Groups of four characters that a one-time password has at least: 60 bits.
+const ONE_TIME_GROUPS_MIN: usize = 3;
+
+/// A password to be given out and changed at the first sign-in: groups of four characters that can be read aloud, at
+/// least as long as the limits ask.
+///
+/// # Errors
+/// [`secrets::NoSecret`] when the operating system gives no random bytes.
+pub fn one_time_password(length_min: usize) -> Result<String, secrets::NoSecret> {
+    let mut password = secrets::code::<4>()?;
+    for _ in 1..ONE_TIME_GROUPS_MIN.max(length_min.div_ceil(5)) {
+        password.push('-');
+        password.push_str(&secrets::code::<4>()?);
+    }
+    Ok(password)
+}
+
+/// Closes an account, or opens a closed one again.
+///
+/// # Errors
+/// [`Error::Stale`] when there is no such account.
+pub async fn set_disabled(tx: &mut Tx, person: PersonId, is_disabled: bool) -> Result<(), Error> {
+    tx.execute_one(sql!("update account set is_disabled = $2 where person_id = $1"), args![person.0, is_disabled]).await
 }
 
 /// Opens a locked account again.

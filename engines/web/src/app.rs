@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, broadcast};
 use yiti_directory::institution::Tree;
 use yiti_directory::people::{self, Post};
-use yiti_directory::sign_in::Limits;
+use yiti_directory::sign_in::{self, Limits};
 use yiti_directory::{Actor, InstitutionId, PersonId, Platform, PostId};
 use yiti_kernel::{SignedDuration, Timestamp};
 use yiti_store::Error;
@@ -90,6 +90,8 @@ pub(crate) struct Known {
     pub(crate) actor: Arc<Actor>,
     /// All posts they hold today, the acting one too.
     pub(crate) posts: Vec<Post>,
+    /// Their password was given out by someone else and is still to be changed.
+    pub(crate) must_change: bool,
     tree: Arc<Tree>,
     at: Timestamp,
 }
@@ -237,7 +239,9 @@ impl App {
         let today = yiti_kernel::time::day(now);
         let mut posts = people::posts_of(&mut reader, person).await?;
         posts.retain(|post| post.is_held_on(today) && self.0.platform.roles.get(&post.role).is_some());
-        let known = Arc::new(Known { actor: Arc::new(actor), posts, tree, at: now });
+        let account = sign_in::account(&mut reader, person).await?;
+        let must_change = account.is_some_and(|account| account.must_change);
+        let known = Arc::new(Known { actor: Arc::new(actor), posts, must_change, tree, at: now });
         let mut people = self.known_people();
         if people.len() >= ACTOR_COUNT_MAX {
             people.clear();

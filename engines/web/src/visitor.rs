@@ -26,6 +26,9 @@ pub(crate) const LANG_COOKIE: &str = "yiti-lang";
 /// The cookie that keeps the size of text.
 pub(crate) const TEXT_COOKIE: &str = "yiti-text";
 
+/// What opens to someone whose password was given out by someone else.
+const OPEN_BEFORE_CHANGE: [&str; 3] = ["/account", "/account/password", "/account/lang"];
+
 /// The size of text a person has chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TextSize {
@@ -113,6 +116,12 @@ impl Visitor {
     #[must_use]
     pub fn may(&self, permission: &str) -> bool {
         self.actor.may(permission)
+    }
+
+    /// True while their password is one that someone else gave out: until they change it, only their account opens.
+    #[must_use]
+    pub fn must_change(&self) -> bool {
+        self.known.must_change
     }
 
     /// How their pages look.
@@ -223,6 +232,12 @@ async fn admit(gate: &Gate, request: &mut Request) -> Result<Option<Look>, Turne
         });
     };
     let look = Some(visitor.look());
+    if visitor.must_change() && !OPEN_BEFORE_CHANGE.contains(&request.uri().path()) {
+        return Err(match Wanted::by(request.headers()) {
+            Wanted::Page if gate.is_page => Turned::To(Box::new(see_other("/account"))),
+            _ => Turned::Away(Problem::refused("account.must_change"), look),
+        });
+    }
     if let Access::Permission(permission) = gate.access
         && !visitor.may(permission)
     {

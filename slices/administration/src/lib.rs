@@ -1,4 +1,5 @@
-//! What those who run the group's IT see: institutions, people and posts, duty rota, devices, journal, system state.
+//! What those who run the group's IT see: the first start, institutions, people with posts and accounts, duty rota,
+//! devices, journal, system state.
 //!
 //! Acts and rows are those of the directory and the store; here stand only what a form may say and how it is shown.
 //!
@@ -8,4 +9,4 @@ mod error;
 mod pages;
 
 pub use error::Error;
-pub use pages::slice;
+pub use pages::{first_start, slice};

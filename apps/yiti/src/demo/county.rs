@@ -424,7 +424,7 @@ impl Names {
 pub async fn known_sign_ins(platform: &Platform) -> anyhow::Result<Vec<SignIn>> {
     let mut reader = platform.store.read().await?;
     let mut sign_ins = Vec::new();
-    for (login, person, ..) in sign_in::accounts(&mut reader).await? {
+    for sign_in::Account { login, person, .. } in sign_in::accounts(&mut reader).await? {
         let who = people::person(&mut reader, person).await?;
         if let Some(post) = people::posts_of(&mut reader, person).await?.into_iter().next() {
             let (institution, role) = (post.institution, post.role);

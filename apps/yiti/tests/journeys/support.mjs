@@ -33,22 +33,24 @@ export function freePort() {
   });
 }
 
-/** A running product on a county of its own. */
+/** A running product on a county of its own, or on nothing with `empty`. */
 export class Yiti {
-  static async start({ residents = 80, readings = 30, folder, keep = false } = {}) {
+  static async start({ residents = 80, readings = 30, folder, keep = false, empty = false } = {}) {
     const yiti = new Yiti();
     yiti.folder = folder || fs.mkdtempSync(path.join(os.tmpdir(), 'yiti-journey-'));
     yiti.http = await freePort();
     yiti.dicom = await freePort();
     yiti.base = `http://127.0.0.1:${yiti.http}`;
+    yiti.empty = empty;
     yiti.size = ['--residents', String(residents), '--readings', String(readings)];
     await yiti.serve(keep);
     return yiti;
   }
 
   async serve(keep) {
-    const args = ['demo', '--data', path.join(this.folder, 'data'), '--http', `127.0.0.1:${this.http}`,
-      '--dicom', `127.0.0.1:${this.dicom}`, ...this.size, ...(keep ? ['--keep'] : [])];
+    const args = [this.empty ? 'serve' : 'demo', '--data', path.join(this.folder, 'data'), '--http', `127.0.0.1:${this.http}`,
+      '--dicom', `127.0.0.1:${this.dicom}`, ...(this.empty ? [] : this.size), ...(keep ? ['--keep'] : [])];
+    const ready = this.empty ? `yiti: ${this.base}\n` : 'DICOM:';
     this.log = '';
     this.process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process.stderr.on('data', (text) => { this.log += text; });
@@ -56,7 +58,7 @@ export class Yiti {
     await new Promise((resolve, reject) => {
       this.process.stdout.on('data', (text) => {
         this.log += text;
-        if (this.log.includes('DICOM:')) resolve();
+        if (this.log.includes(ready)) resolve();
       });
       this.process.once('exit', (code) => reject(new Error(`yiti ended with ${code}: ${this.log}`)));
     });
@@ -114,8 +116,8 @@ export function pictureShown(viewer) {
   }), null, { timeout: 60_000, polling: 50 });
 }
 
-/** Signs someone in, in a window of their own; a page error or a failed request of ours fails the journey. */
-export async function signIn(chrome, yiti, login, viewport = { width: 1366, height: 768 }) {
+/** A window of its own; a page error or a failed request of ours fails the journey. */
+export async function openWindow(chrome, yiti, viewport = { width: 1366, height: 768 }) {
   const context = await chrome.newContext({ viewport, locale: 'zh-CN', baseURL: yiti.base });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -123,10 +125,16 @@ export async function signIn(chrome, yiti, login, viewport = { width: 1366, heig
   page.on('pageerror', (error) => page.faults.push(String(error)));
   // A form that is sent back with its faults (422) is no fault of the page.
   page.on('console', (message) => { if (message.type() === 'error' && !message.text().includes('422')) page.faults.push(message.text()); });
+  return page;
+}
+
+/** Signs someone in, in a window of their own, and waits for the page that follows. */
+export async function signIn(chrome, yiti, login, { password = PASSWORD, then = '**/home' } = {}) {
+  const page = await openWindow(chrome, yiti);
   await page.goto('/sign-in');
   await page.fill('input[name=account], input[name=login]', login);
-  await page.fill('input[name=password]', PASSWORD);
-  await Promise.all([page.waitForURL('**/home'), page.click('form button[type=submit], form .btn-primary')]);
+  await page.fill('input[name=password]', password);
+  await Promise.all([page.waitForURL(then), page.click('form button[type=submit], form .btn-primary')]);
   return page;
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct AccountPage {
     pub(crate) posts: Vec<PostLine>,
     pub(crate) length_min: String,
     pub(crate) text_size: &'static str,
+    pub(crate) must_change: bool,
 }
 
 /// A post in words.
@@ -70,7 +71,7 @@ impl AccountPage {
             other => other.class(),
         };
         let length_min = app.limits().password_length_min.to_string();
-        Self { ui, form, done, posts, length_min, text_size }
+        Self { ui, form, done, posts, length_min, text_size, must_change: visitor.must_change() }
     }
 }
 
@@ -90,14 +91,18 @@ pub(crate) async fn change_password(State(app): State<App>, visitor: Visitor, mu
     if form.is_valid() && fresh.chars().count() < length_min {
         form.errors.add("fresh", "account.password_too_short", &[("length", &length_min.to_string())]);
     }
+    if form.is_valid() && fresh == current {
+        form.errors.add("fresh", "account.password_same", &[]);
+    }
     if form.is_valid() && fresh != again {
         form.errors.add("again", "account.password_differs", &[]);
     }
     let person = visitor.session.person;
     let platform = app.platform();
-    let accounts = sign_in::accounts(&mut platform.store.read().await?).await?;
-    let login = accounts.into_iter().find(|(_, holder, ..)| *holder == person).map(|(login, ..)| login);
-    let Some(login) = login else { return Err(Problem::refused("account.no_password")) };
+    let account = sign_in::account(&mut platform.store.read().await?, person).await?;
+    let Some(login) = account.map(|account| account.login) else {
+        return Err(Problem::refused("account.no_password"));
+    };
     let hash = if form.is_valid() {
         let _place = app.password_checks().acquire().await;
         // By way of the sign-in, so that guessing here counts and locks as it does there.
@@ -127,7 +132,8 @@ pub(crate) async fn change_password(State(app): State<App>, visitor: Visitor, mu
             })
         })
         .await?;
-    redirect("/account?done=password")
+    app.forget(person);
+    redirect(if visitor.must_change() { "/home" } else { "/account?done=password" })
 }
 
 /// Switches the post in which the person acts. What they may do changes, so the session gets a new token; its end in

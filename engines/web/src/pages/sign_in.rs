@@ -21,6 +21,9 @@ use crate::ui::{Ui, post_words};
 use crate::visitor::{Look, Visitor};
 use crate::{address, cookie};
 
+/// Where a site without a group leads, when some slice has the page.
+const FIRST_START_PATH: &str = "/first-start";
+
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
 pub(crate) struct SignInPage {
@@ -64,6 +67,9 @@ impl SignInPage {
 pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>, look: Look, Asked(asked): Asked) -> Answer {
     if visitor.is_some() {
         return redirect(next_of(&asked));
+    }
+    if app.platform().tree().root().is_none() && app.routes().iter().any(|route| route.path == FIRST_START_PATH) {
+        return redirect(FIRST_START_PATH);
     }
     page(&SignInPage::new(&app, look, asked, String::new()))
 }

@@ -17,8 +17,34 @@ use super::institutions_of;
 use crate::error::Error;
 
 /// The kinds a department may have; their words are `department_kind.<key>`.
-const DEPARTMENT_KINDS: [&str; 8] =
-    ["imaging", "ecg", "emergency", "internal_medicine", "surgery", "general_practice", "laboratory", "administration"];
+const DEPARTMENT_KINDS: [&str; 26] = [
+    "internal_medicine",
+    "surgery",
+    "obstetrics",
+    "pediatrics",
+    "emergency",
+    "intensive_care",
+    "general_practice",
+    "cardiology",
+    "gastroenterology",
+    "endocrinology",
+    "nephrology",
+    "neurology",
+    "oncology",
+    "orthopedics",
+    "ophthalmology",
+    "otolaryngology",
+    "rehabilitation",
+    "imaging",
+    "ecg",
+    "laboratory",
+    "quality",
+    "insurance",
+    "medical_records",
+    "information",
+    "management",
+    "administration",
+];
 
 pub(super) fn add(slice: Slice) -> Slice {
     slice

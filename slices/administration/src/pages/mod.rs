@@ -1,11 +1,15 @@
 //! The pages of this slice, one file each; templates have the same names in `templates/`.
 
+mod accounts;
 mod devices;
+mod first_start;
 mod institutions;
 mod journal;
 mod people;
 mod rota;
 mod system;
+
+pub use first_start::first_start;
 
 use yiti_directory::{Scope, Tree};
 use yiti_web::{MenuItem, Slice};
@@ -17,6 +21,7 @@ pub fn slice() -> Slice {
     let slice = rota::add(slice);
     let slice = institutions::add(slice);
     let slice = people::add(slice);
+    let slice = accounts::add(slice);
     let slice = devices::add(slice);
     let slice = journal::add(slice);
     let slice = system::add(slice);

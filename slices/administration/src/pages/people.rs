@@ -28,7 +28,6 @@ pub(super) fn add(slice: Slice) -> Slice {
         .post("/people", Access::Permission("directory.write"), add_person)
         .get("/people/{id}", Access::Permission("directory.read"), one)
         .post("/people/{id}/posts", Access::Permission("directory.write"), add_post)
-        .post("/people/{id}/unlock", Access::Permission("directory.write"), unlock)
         .post("/posts/{id}/end", Access::Permission("directory.write"), end_post)
 }
 
@@ -77,7 +76,7 @@ async fn names(app: &App, visitor: &Visitor) -> Result<Names, Problem> {
     let departments = people::departments(&mut reader, visitor.actor.scope).await?;
     let accounts = sign_in::accounts(&mut reader).await?;
     let now = app.now();
-    let locked = accounts.into_iter().filter_map(|(_, person, until, _)| Some((person, until.filter(|u| *u > now)?)));
+    let locked = accounts.into_iter().filter_map(|a| Some((a.person, a.locked_until.filter(|until| *until > now)?)));
     Ok(Names {
         departments: departments.into_iter().map(|department| (department.id, department.name)).collect(),
         locked: locked.collect(),
@@ -248,14 +247,16 @@ async fn add_person(State(app): State<App>, visitor: Visitor, mut form: Form) ->
 
 #[derive(Template)]
 #[template(path = "person.html")]
-struct PersonPage {
+pub(super) struct PersonPage {
     ui: Ui,
     form: Form,
-    person: Person,
+    pub(super) person: Person,
     lines: Vec<Line>,
-    login: String,
+    pub(super) login: String,
     locked_until: String,
     is_disabled: bool,
+    must_change: bool,
+    is_self: bool,
     institutions: Vec<(String, String)>,
     departments: Vec<(String, String)>,
     roles: Vec<(String, String)>,
@@ -264,7 +265,7 @@ struct PersonPage {
 }
 
 /// The person, when a post of theirs lies inside the scope of who asks.
-async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form: Form) -> Result<PersonPage, Problem> {
+pub(super) async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form: Form) -> Result<PersonPage, Problem> {
     let tree = app.platform().tree();
     let mut reader = app.platform().store.read().await?;
     let mut posts = people::posts_of(&mut reader, id).await?;
@@ -273,11 +274,10 @@ async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form: Form) -> 
         return Err(Problem::NotFound);
     }
     let person = people::person(&mut reader, id).await?;
-    let account = sign_in::accounts(&mut reader).await?.into_iter().find(|(_, owner, _, _)| *owner == id);
+    let account = sign_in::account(&mut reader, id).await?;
     drop(reader);
     let names = names(app, visitor).await?;
     let ui = Ui::new(app, visitor, "people.title").await.titled(person.name.clone());
-    let (login, is_disabled) = account.map_or((String::new(), false), |(login, _, _, disabled)| (login, disabled));
     Ok(PersonPage {
         lines: posts.iter().map(|post| line(app, &ui, &names, &person, post)).collect(),
         locked_until: names.locked.get(&id).map(|until| ui.minute(until)).unwrap_or_default(),
@@ -286,9 +286,11 @@ async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form: Form) -> 
         roles: roles(app, &ui),
         may_write: visitor.may("directory.write"),
         today: time::day(app.now()).to_string(),
+        is_disabled: account.as_ref().is_some_and(|account| account.is_disabled),
+        must_change: account.as_ref().is_some_and(|account| account.must_change),
+        login: account.map(|account| account.login).unwrap_or_default(),
+        is_self: id == visitor.session.person,
         person,
-        login,
-        is_disabled,
         form,
         ui,
     })
@@ -337,16 +339,4 @@ async fn end_post(State(app): State<App>, visitor: Visitor, Path(id): Path<PostI
     .await?;
     app.forget(person);
     redirect(&to)
-}
-
-async fn unlock(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId>, form: Form) -> Answer {
-    drop(person_page(&app, &visitor, id, Form::blank()).await?);
-    let to = act_once(&app, &visitor, form.act_key(), move |cx| {
-        Box::pin(async move {
-            sign_in::unlock(cx.tx, id).await?;
-            cx.journal("directory.unlock", ("person", Some(id.0)), None, json!({})).await?;
-            Ok::<_, Error>(format!("/people/{id}"))
-        })
-    });
-    redirect(&to.await?)
 }

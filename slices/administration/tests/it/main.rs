@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod accounts;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ struct Got {
 }
 
 struct Browser<'s> {
-    site: &'s Site,
+    router: &'s Router,
     cookie: String,
 }
 
@@ -56,8 +58,12 @@ fn setting(name: &str) -> Option<String> {
 
 impl Site {
     async fn open() -> Self {
+        Self::open_with(&one("roles.toml")).await
+    }
+
+    async fn open_with(roles: &File) -> Self {
         let opened = sqlite(&migrations()).await;
-        let roles = Roles::load(&one("roles.toml")).unwrap();
+        let roles = Roles::load(roles).unwrap();
         let house = House::build(opened.store.clone(), roles, Kit::default()).await;
         let limits: Limits = definition::read(&one("security.toml")).unwrap();
         let base_url = setting("YITI_TEST_URL").unwrap_or_else(|| "https://yiti.example".into());
@@ -103,12 +109,8 @@ impl Site {
     }
 
     async fn signed_in(&self, login: &str) -> Browser<'_> {
-        let mut browser = Browser { site: self, cookie: String::new() };
-        let request = browser.request(Method::POST, "/sign-in", &[("account", login), ("password", PASSWORD)]);
-        let answer = self.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
+        let mut browser = Browser::new(&self.router);
+        assert!(browser.sign_in(login, PASSWORD).await);
         browser
     }
 
@@ -119,7 +121,20 @@ impl Site {
     }
 }
 
-impl Browser<'_> {
+impl<'s> Browser<'s> {
+    fn new(router: &'s Router) -> Browser<'s> {
+        Browser { router, cookie: String::new() }
+    }
+
+    /// Whether the password was taken.
+    async fn sign_in(&mut self, login: &str, password: &str) -> bool {
+        let request = self.request(Method::POST, "/sign-in", &[("account", login), ("password", password)]);
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let Some(cookie) = answer.headers().get(header::SET_COOKIE) else { return false };
+        self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        answer.status() == StatusCode::SEE_OTHER
+    }
+
     fn request(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Request<Body> {
         Request::builder()
             .method(method)
@@ -133,7 +148,7 @@ impl Browser<'_> {
     }
 
     async fn send(&self, request: Request<Body>) -> Got {
-        let answer = self.site.router.clone().oneshot(request).await.unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let to = parts.headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap()).to_owned();
         let body = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
