@@ -34,6 +34,20 @@ proptest! {
         prop_assert_eq!(found, kept);
     }
 
+    /// Rows without quotes go a quicker way when no line ends in a carriage return; both ways must read the same.
+    #[test]
+    fn line_ends_make_no_difference(lines in prop::collection::vec("[a-z0-9.|,\u{7532}\u{e9} ]{0,40}", 0..40)) {
+        let table = |end: &str| format!("id,dx,px{end}{}", lines.iter().map(|line| line.clone() + end).collect::<String>());
+        let (unix, windows) = (read_bytes(table("\n").as_bytes()).unwrap(), read_bytes(table("\r\n").as_bytes()).unwrap());
+        prop_assert_eq!(&unix.rows, &windows.rows);
+        prop_assert_eq!(&unix.faults, &windows.faults);
+        let whole = lines.iter().filter(|line| line.split(',').filter(|cell| !cell.is_empty()).count() > 0);
+        prop_assert_eq!(unix.rows.len() + unix.faults.len(), whole.count());
+        for (_, cells) in &unix.rows {
+            prop_assert!(lines.iter().any(|line| line.split(',').take(3).eq(cells.iter().map(String::as_str))));
+        }
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read_bytes(&bytes);
