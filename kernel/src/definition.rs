@@ -3,6 +3,7 @@
 //!
 //! Leaves out: reading files (the app hands in the text) and what each kind of definition means (its engine knows).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -77,6 +78,53 @@ impl Evidence {
             Self::Stated => "evidence.stated",
             Self::Default => "evidence.default",
         }
+    }
+}
+
+/// The documents that definitions cite, by the names of their files in `definitions/sources/`.
+#[derive(Debug, Clone, Default)]
+pub struct Sources(BTreeMap<String, Words>);
+
+impl Sources {
+    /// Reads `definitions/sources/*.toml`; of each the title, the rest is for those who check.
+    ///
+    /// # Errors
+    /// All faults of all files.
+    pub fn load(files: &[File]) -> Result<Self, Vec<Fault>> {
+        #[derive(serde::Deserialize)]
+        struct Source {
+            title: Words,
+        }
+        let (mut titles, mut faults) = (BTreeMap::new(), Vec::new());
+        for file in files {
+            let Some(key) = file.path.strip_prefix("sources/").and_then(|name| name.strip_suffix(".toml")) else {
+                continue;
+            };
+            match read::<Source>(file) {
+                Ok(source) => drop(titles.insert(key.to_owned(), source.title)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() { Ok(Self(titles)) } else { Err(faults) }
+    }
+
+    /// Whether there is such a document.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The title of a document; its key when there is none such.
+    #[must_use]
+    pub fn title<'t>(&'t self, key: &'t str, lang: crate::Lang) -> &'t str {
+        self.0.get(key).map_or(key, |title| title.get(lang))
+    }
+
+    /// The title with the place in the document.
+    #[must_use]
+    pub fn cite(&self, provenance: &Provenance, lang: crate::Lang) -> String {
+        let title = self.title(&provenance.source, lang);
+        if provenance.locator.is_empty() { title.to_owned() } else { format!("{title}, {}", provenance.locator) }
     }
 }
 

@@ -3,13 +3,13 @@
 //! INVARIANT: nothing starts while a definition has a fault; every fault is reported at once, with file, line and column.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rust_embed::Embed;
 use yiti_directory::sign_in::Limits;
 use yiti_directory::{Kit, Roles};
-use yiti_kernel::definition::{self, Fault, File};
+use yiti_kernel::definition::{self, Fault, File, Sources};
 
 #[derive(Embed)]
 #[folder = "../../definitions"]
@@ -148,10 +148,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
     if let Some(drg) = drg.as_ref().filter(|_| is_own("drg")) {
         faults.extend(drg.schemes.check().err().unwrap_or_default());
     }
-    let sources: BTreeSet<&str> = files
-        .iter()
-        .filter_map(|f| f.path.strip_prefix("sources/").and_then(|name| name.strip_suffix(".toml")))
-        .collect();
+    let sources = Sources::load(&below("sources/")).map_err(|f| faults.extend(f)).ok();
     let mut cited: Vec<(String, String)> = Vec::new();
     let owned = |(at, key): (&str, &str)| (at.to_owned(), key.to_owned());
     if let Some(calendars) = &calendars {
@@ -182,7 +179,7 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
         cited.push((crate::group::NAMES_PATH.into(), names.provenance.source.clone()));
     }
     for (at, key) in cited {
-        if !sources.contains(key.as_str()) {
+        if sources.as_ref().is_some_and(|sources| !sources.has(&key)) {
             faults.push(Fault { path: at, line: 0, column: 0, message: format!("there is no source `{key}`") });
         }
     }
@@ -196,7 +193,12 @@ pub fn load(overlay: Option<&Path>) -> Result<Definitions, Vec<Fault>> {
             Some(((drg, analysis), settlement)),
         ) if faults.is_empty() => {
             let kit = Kit::default().with(rules).with(diagnostics).with(measures).with(analysis).with(settlement);
-            let kit = kit.share(&drg.checks).share(&drg.codes).share(&drg.schemes).with(drg);
+            let kit = kit
+                .with(sources.unwrap_or_default())
+                .share(&drg.checks)
+                .share(&drg.codes)
+                .share(&drg.schemes)
+                .with(drg);
             Ok(Definitions { roles, limits, kit, files })
         }
         _ => Err(faults),

@@ -17,6 +17,7 @@
 //! numerator = "issued_at is not null and issued_at <= due_at"     # ratio only
 //! # value = "minutes_between(requested_at, issued_at)"            # median, percentile, mean
 //! strata = ["modality", "institution"]                            # columns by which it may be split
+//! says = { zh-CN = "...", en = "stat reports issued in time ÷ stat reports" }      # the rule for those who read figures
 //! ```
 //! A `percentile` also says `percentile = 90`. Expressions: see [`crate::expr`].
 //!
@@ -34,8 +35,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use toml::Spanned;
-use yiti_kernel::Date;
 use yiti_kernel::definition::{Day, Fault, File, Provenance, Words, place, read};
+use yiti_kernel::{Date, Lang};
 
 use crate::expr::{Condition, Mistake, Number};
 use crate::fact::{Fact, Kind};
@@ -62,6 +63,15 @@ pub struct Measure {
 }
 
 impl Version {
+    /// The rule in words: its sentence, or the expressions as written; empty for a plain count without a sentence.
+    #[must_use]
+    pub fn rule(&self, lang: Lang) -> String {
+        match &self.says {
+            Some(says) => says.get(lang).to_owned(),
+            None => self.texts.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("; "),
+        }
+    }
+
     /// The column whose day says to which period a row belongs.
     #[must_use]
     pub fn period_column(&self) -> &'static str {
@@ -86,6 +96,8 @@ pub struct Version {
     pub strata: Vec<String>,
     /// The expressions as written, for the receipt page: name and text.
     pub texts: Vec<(&'static str, String)>,
+    /// The same as a sentence for those who read figures.
+    pub says: Option<Words>,
 }
 
 #[derive(Debug, Clone)]
@@ -176,6 +188,7 @@ struct VersionEntry {
     value: Option<Spanned<String>>,
     #[serde(default)]
     strata: Vec<Spanned<String>>,
+    says: Option<Words>,
 }
 
 /// All measures.
@@ -408,6 +421,7 @@ impl Reading<'_> {
             formula: formula?,
             strata: entry.strata.iter().map(|stratum| stratum.get_ref().clone()).collect(),
             texts,
+            says: entry.says.clone(),
         })
     }
 

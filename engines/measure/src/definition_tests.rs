@@ -34,6 +34,7 @@ effective_from = 2026-07-01
 fact = "read"
 period = "asked_at"
 numerator = "done_at is not null and done_at <= asked_at + 20"
+says = { zh-CN = "x", en = "done within 20 minutes" }
 "#;
 
 fn file(text: &str) -> File {
@@ -53,6 +54,8 @@ fn a_measure_is_read_with_its_versions() {
     assert_eq!(measure.versions.len(), 2);
     assert_ne!(measure.versions[0].digest, measure.versions[1].digest);
     assert_eq!(measure.versions[0].texts[0], ("where", "modality != 'OT'".to_owned()));
+    assert!(measure.versions[0].rule(Lang::En).starts_with("where: modality != 'OT'; numerator: done_at"));
+    assert_eq!(measure.versions[1].rule(Lang::En), "done within 20 minutes");
     assert_eq!(measures.sources().collect::<Vec<_>>(), [("measures/x.toml", "s")]);
 }
 

@@ -16,6 +16,18 @@ fn all_definitions_are_sound() {
 }
 
 #[test]
+fn every_shipped_figure_says_its_rule_in_words() {
+    let kit = yiti::definitions::load(None).unwrap_or_else(|_| panic!("faults")).kit;
+    let measures = kit.get::<yiti_measure::Measures>();
+    let silent = measures.iter().filter(|m| m.versions.iter().any(|version| version.says.is_none()));
+    let silent: Vec<&str> = silent.map(|m| &*m.id).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+    let sources = kit.get::<yiti_kernel::definition::Sources>();
+    let cited: Vec<String> = measures.iter().map(|m| sources.cite(&m.provenance, yiti_kernel::Lang::Zh)).collect();
+    assert!(cited.iter().all(|title| title.chars().any(|c| !c.is_ascii())), "{cited:?}");
+}
+
+#[test]
 fn a_fault_in_an_overlay_is_named_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("diagnostics")).unwrap();

@@ -14,6 +14,7 @@ use axum::http::header;
 use axum::response::IntoResponse as _;
 use serde_json::json;
 use yiti_directory::{InstitutionId, Scope, Tree};
+use yiti_kernel::definition::Sources;
 use yiti_kernel::{Date, Lang, Timestamp, time};
 use yiti_measure::definition::{How, Measure};
 use yiti_measure::evaluate::{Ask, Cell, Part, Period, Value};
@@ -443,19 +444,20 @@ fn export_href(form: &Form) -> String {
 
 /// Reads, evaluates beside the server's tasks, and lays out.
 async fn table(app: &App, visitor: &Visitor, question: &Question, by: By, chosen: &str) -> Result<Table, Problem> {
-    let (tree, measures) = (app.platform().tree(), app.platform().kit.get::<Measures>());
+    let (tree, kit) = (app.platform().tree(), &app.platform().kit);
+    let (measures, sources) = (kit.get::<Measures>(), kit.get::<Sources>());
     let readings = question.readings(app, None).await?;
     let (question, chosen, lang) = (question.clone(), chosen.to_owned(), visitor.lang);
     let work = move || {
         let batch = facts::batch(&readings, &tree).map_err(Problem::failed)?;
         let board = Board::compute(&measures, &batch, &question, by, &chosen)?;
-        Ok(lay_out(lang, &tree, &measures, &board, &question, by, &chosen))
+        Ok(lay_out((lang, &sources), &tree, &measures, &board, &question, by, &chosen))
     };
     tokio::task::spawn_blocking(work).await.map_err(Problem::failed)?
 }
 
 fn lay_out(
-    lang: Lang,
+    (lang, sources): (Lang, &Sources),
     tree: &Tree,
     measures: &Measures,
     board: &Board,
@@ -498,13 +500,13 @@ fn lay_out(
     let listed: Vec<&str> = if by == By::Both { vec![chosen] } else { TIMES.iter().chain(&QUALITY).copied().collect() };
     let notes = listed
         .iter()
-        .filter_map(|id| Some(note(lang, measures.get(id)?, question, board.get(id, &(None, None)))))
+        .filter_map(|id| Some(note((lang, sources), measures.get(id)?, question, board.get(id, &(None, None)))))
         .collect();
     let chart_width = (40 + 76 * i32::try_from(bars.len()).unwrap_or(0)).max(800);
     Table { total: line(t(lang, "figures.total").to_owned(), (None, None)), lines, bars, chart_width, notes }
 }
 
-fn note(lang: Lang, measure: &Measure, question: &Question, total: Option<&Cell>) -> Note {
+fn note((lang, sources): (Lang, &Sources), measure: &Measure, question: &Question, total: Option<&Cell>) -> Note {
     let until = question.period().map(|period| period.until());
     let version =
         measure.versions.iter().rev().find(|version| until.is_some_and(|until| version.effective_from < until));
@@ -513,15 +515,9 @@ fn note(lang: Lang, measure: &Measure, question: &Question, total: Option<&Cell>
         title: measure.title.get(lang).to_owned(),
         version: version.map(|version| version.digest.clone()).unwrap_or_default(),
         from: version.map(|version| version.effective_from.to_string()).unwrap_or_default(),
-        source: match measure.provenance.locator.as_str() {
-            "" => measure.provenance.source.clone(),
-            locator => format!("{}, {locator}", measure.provenance.source),
-        },
+        source: sources.cite(&measure.provenance, lang),
         evidence: t(lang, measure.provenance.evidence.key()),
-        rule: version
-            .map(|version| version.texts.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>())
-            .unwrap_or_default()
-            .join("; "),
+        rule: version.map(|version| version.rule(lang)).unwrap_or_default(),
         receipt: total.map(|cell| cell.receipt.id()).unwrap_or_default(),
         is_proxy: measure.is_proxy,
     }
@@ -720,7 +716,7 @@ async fn records(State(app): State<App>, visitor: Visitor, Asked(mut form): Aske
         count: list.len(),
         rows,
         pager,
-        note: note(visitor.lang, &measure, &question, cell),
+        note: note((visitor.lang, &app.platform().kit.get()), &measure, &question, cell),
         as_of: ui.minute(&question.at),
         ui: ui.titled(measure.title.get(visitor.lang)),
     };

@@ -14,7 +14,7 @@ use yiti_directory::sign_in::{self, Limits};
 use yiti_directory::testing::House;
 use yiti_directory::{Actor, InstitutionId, Kit, PersonId, Roles, Title};
 use yiti_flow::CaseId;
-use yiti_kernel::definition::{self, File};
+use yiti_kernel::definition::{self, File, Sources};
 use yiti_kernel::{SignedDuration, Timestamp, Uuid, civil, time};
 use yiti_measure::Measures;
 use yiti_record::order::{Priority, Setting};
@@ -74,7 +74,10 @@ fn migrations() -> [&'static [yiti_store::Migration]; 5] {
 
 async fn house(store: Store) -> House {
     let roles = Roles::load(&one("roles.toml")).unwrap();
-    let kit = Kit::default().with(Definitions::load(&files("diagnostics")).unwrap()).with(measures());
+    let kit = Kit::default()
+        .with(Definitions::load(&files("diagnostics")).unwrap())
+        .with(measures())
+        .with(Sources::default());
     House::build(store, roles, kit).await
 }
 

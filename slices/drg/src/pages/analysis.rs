@@ -3,6 +3,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use yiti_kernel::definition::Sources;
 use yiti_kernel::{Fen, Lang};
 use yiti_measure::Measures;
 use yiti_web::words::t;
@@ -415,33 +416,34 @@ fn bars(lines: &std::collections::BTreeMap<LineKey, Total>, name: impl Fn(&LineK
 
 /// What each figure is and where it comes from.
 fn notes(app: &App, ui: &Ui) -> Vec<Note> {
-    let measures = app.platform().kit.get::<Measures>();
+    let kit = &app.platform().kit;
+    let (measures, sources) = (kit.get::<Measures>(), kit.get::<Sources>());
     let of_measure = |id: &&str| {
         let measure = measures.get(id)?;
         let version = measure.versions.last()?;
-        let rule: Vec<String> = version.texts.iter().map(|(name, text)| format!("{name}: {text}")).collect();
+        let rule = version.rule(ui.lang);
         Some(Note {
             title: measure.title.get(ui.lang).to_owned(),
-            rule: if rule.is_empty() { ui.t("drg_analysis.rule_count").to_owned() } else { rule.join("; ") },
-            source: format!("{}, {}", measure.provenance.source, measure.provenance.locator),
+            rule: if rule.is_empty() { ui.t("drg_analysis.rule_count").to_owned() } else { rule },
+            source: sources.cite(&measure.provenance, ui.lang),
             evidence: t(ui.lang, measure.provenance.evidence.key()),
         })
     };
     let mut notes: Vec<Note> = figure::MEASURES.iter().filter_map(of_measure).collect();
     let usage = "drg-performance-usage";
-    for (key, source, evidence) in [
+    for (key, document, evidence) in [
         ("groups", usage, "evidence.recalled"),
         ("weight", usage, "evidence.recalled"),
         ("index_ratio", usage, "evidence.recalled"),
-        ("index_observed", "aihw-relative-stay-index, indicator 140", "evidence.verified"),
+        ("index_observed", "aihw-relative-stay-index", "evidence.verified"),
         ("shares", usage, "evidence.recalled"),
         ("balance", "yiti-defaults", "evidence.default"),
-        ("bands", "tertiary-assessment-2025, indicator 14", "evidence.recalled"),
+        ("bands", "tertiary-assessment-2025", "evidence.recalled"),
     ] {
         notes.push(Note {
             title: ui.word("drg_analysis_note_title", key),
             rule: ui.word("drg_analysis_note", key),
-            source: source.to_owned(),
+            source: sources.title(document, ui.lang).to_owned(),
             evidence: t(ui.lang, evidence),
         });
     }

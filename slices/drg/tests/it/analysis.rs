@@ -24,7 +24,7 @@ use yiti_drg::quarter::{Pack, Quarter, hash};
 use yiti_drg::store::{self, Reach, StayRow};
 use yiti_drg::store_analysis::{self as rows, Slice};
 use yiti_drg::{Definitions, facts};
-use yiti_kernel::definition::{self, File};
+use yiti_kernel::definition::{self, File, Sources};
 use yiti_kernel::{Date, Fen, SignedDuration, Timestamp, civil};
 use yiti_measure::Measures;
 use yiti_measure::evaluate::{Ask, Period};
@@ -84,7 +84,7 @@ async fn house_with(store: Store, measures: Measures) -> House {
     let find = |path: &str| std::fs::read(root().join(path)).ok().map(Cow::Owned);
     let drg = Definitions::load(&tables, &find).unwrap_or_else(|faults| panic!("{faults:?}"));
     let analysis = Analysis::load(&tables).unwrap_or_else(|faults| panic!("{faults:?}"));
-    House::build(store, roles, Kit::default().with(drg).with(analysis).with(measures)).await
+    House::build(store, roles, Kit::default().with(drg).with(analysis).with(measures).with(Sources::default())).await
 }
 
 /// Stays from January 2025 to March 2026: some not priced, some without items, some without a group, some died.
