@@ -120,11 +120,14 @@ impl Sources {
         self.0.get(key).map_or(key, |title| title.get(lang))
     }
 
-    /// The title with the place in the document.
+    /// The title, in English with the place in the document: locators are written in English, for those who check.
     #[must_use]
     pub fn cite(&self, provenance: &Provenance, lang: crate::Lang) -> String {
         let title = self.title(&provenance.source, lang);
-        if provenance.locator.is_empty() { title.to_owned() } else { format!("{title}, {}", provenance.locator) }
+        match (lang, provenance.locator.as_str()) {
+            (crate::Lang::Zh, _) | (_, "") => title.to_owned(),
+            (crate::Lang::En, locator) => format!("{title}, {locator}"),
+        }
     }
 }
 

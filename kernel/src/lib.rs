@@ -14,7 +14,7 @@ pub use ids::fresh;
 pub use lang::Lang;
 pub use money::Fen;
 pub use national_id::NationalId;
-pub use time::{Clock, FixedClock, SystemClock};
+pub use time::{Clock, Due, FixedClock, SystemClock};
 
 pub use jiff::{SignedDuration, Timestamp, civil, civil::Date};
 pub use uuid::Uuid;

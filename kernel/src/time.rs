@@ -120,6 +120,29 @@ pub fn age_years(born: civil::Date, on: civil::Date) -> i32 {
     (i32::from(on.year()) - i32::from(born.year()) - i32::from(!had_birthday)).max(0)
 }
 
+/// A deadline: the last instant in time, and from when it is close. Both come from the rule of a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The last instant in time.
+    pub at: Timestamp,
+    /// From when it is close; `None` when nobody is warned.
+    pub warn_at: Option<Timestamp>,
+}
+
+impl Due {
+    /// `over` after the deadline, `warn` when it is close, else `ok`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        if now > self.at {
+            "over"
+        } else if self.warn_at.is_some_and(|warn_at| now >= warn_at) {
+            "warn"
+        } else {
+            "ok"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

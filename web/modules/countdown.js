@@ -1,6 +1,6 @@
-// Time left. `<time class="due" data-due="2026-11-22T09:30:00+08:00" data-warn="30"><span>…</span></time>`: the server
-// writes the first text; here it is kept right each second. `data-warn` is in minutes (30 when absent). The text
-// itself says what is left or overdue; colour only repeats it.
+// Time left. `<time class="due" data-due="2026-11-22T09:30:00+08:00" data-warn="2026-11-22T09:00:00+08:00">
+// <span>…</span></time>`: the server writes the first text; here it is kept right each second. `data-warn` is from when
+// the deadline is close; without it nobody is warned. The text itself says what is left or overdue; colour repeats it.
 import { text, serverNow } from './text.js';
 
 const pad = (number) => String(number).padStart(2, '0');
@@ -18,7 +18,7 @@ function tick() {
   document.querySelectorAll('time[data-due]').forEach((element) => {
     const left = Date.parse(element.dataset.due) - now;
     if (Number.isNaN(left)) return;
-    const state = left < 0 ? 'over' : left <= (Number(element.dataset.warn) || 30) * 60000 ? 'warn' : 'ok';
+    const state = left < 0 ? 'over' : now >= Date.parse(element.dataset.warn) ? 'warn' : 'ok';
     const words = text(left < 0 ? 'overdue' : 'left', spell(left));
     const target = element.querySelector('span') || element;
     if (target.textContent !== words) target.textContent = words;

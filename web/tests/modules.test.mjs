@@ -85,12 +85,13 @@ test('a lost stream is shown, and all topics fire once it is back', async () => 
 
 test('time left follows the server clock and says so in words', async () => {
   const at = (minutes) => new Date(Date.now() + 3600000 + minutes * 60000).toISOString();
-  const tab = await open(`<time id="a" data-due="${at(10.5)}"><span>x</span></time><time id="b" data-due="${at(-1.5)}">x</time><time id="c" data-due="${at(200.5)}" data-warn="60">x</time>`);
+  const tab = await open(`<time id="a" data-due="${at(10.5)}" data-warn="${at(-1)}"><span>x</span></time><time id="b" data-due="${at(-1.5)}">x</time><time id="c" data-due="${at(200.5)}" data-warn="${at(100)}">x</time><time id="d" data-due="${at(0.5)}">x</time>`);
   assert.match(await tab.textContent('#a'), /^left 10:\d\d$/);
   assert.equal(await tab.getAttribute('#a', 'class'), 'due-warn');
   assert.match(await tab.textContent('#b'), /^over 01:\d\d$/);
   assert.equal(await tab.getAttribute('#c', 'class'), 'due-ok');
   assert.match(await tab.textContent('#c'), /^left 3 h 20 m$/);
+  assert.equal(await tab.getAttribute('#d', 'class'), 'due-ok', 'without a moment to warn nobody is warned');
 });
 
 test('a draft is saved two seconds after the last key, and its version kept', async () => {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use yiti_directory::{Actor, Platform};
 use yiti_flow::notice::{self, Notice, NoticeId};
 use yiti_flow::task::{self, Task};
-use yiti_kernel::{SignedDuration, Timestamp};
+use yiti_kernel::{Due, SignedDuration, Timestamp};
 use yiti_store::Error;
 use yiti_web::{Access, Answer, App, Form, MenuItem, Problem, Slice, Tally, Ui, Visitor, page, redirect};
 
@@ -18,8 +18,6 @@ const UNDER_WAY_SHOWN: u32 = 8;
 const NOTICES_SHOWN: u32 = 100;
 /// How far back messages are shown.
 const NOTICE_DAYS: i64 = 30;
-/// Minutes before the due instant at which a chip turns to its warning.
-const WARN_MINUTES: u32 = 15;
 
 /// The routes of this area.
 #[must_use]
@@ -69,7 +67,7 @@ struct Line {
     note: String,
     link: String,
     urgency: String,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
     state: &'static str,
 }
 
@@ -91,7 +89,6 @@ struct Home {
     task_count: i64,
     messages: Vec<Message>,
     under_way: Vec<UnderWay>,
-    warn_minutes: u32,
 }
 
 /// A request of the branch that is under way.
@@ -101,7 +98,7 @@ struct UnderWay {
     link: String,
     status: String,
     priority: &'static str,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
 }
 
 #[derive(Template)]
@@ -112,7 +109,6 @@ struct WaitingPart {
     task_count: i64,
     messages: Vec<Message>,
     under_way: Vec<UnderWay>,
-    warn_minutes: u32,
 }
 
 #[derive(Template)]
@@ -174,7 +170,7 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let overdue = lines.iter().filter(|line| line.state == "over").count().to_string();
     let values = [("name", name.as_str()), ("count", &task_count.to_string()), ("overdue", &overdue)];
     let greeting = ui.t_with(if task_count == 0 { "home.greeting_none" } else { "home.greeting" }, &values);
-    page(&Home { ui, greeting, entries, lines, task_count, messages, under_way, warn_minutes: WARN_MINUTES })
+    page(&Home { ui, greeting, entries, lines, task_count, messages, under_way })
 }
 
 async fn waiting(State(app): State<App>, visitor: Visitor) -> Answer {
@@ -182,7 +178,7 @@ async fn waiting(State(app): State<App>, visitor: Visitor) -> Answer {
     let counts = task::counts(&mut app.platform().store.read().await?, &visitor.actor, app.now()).await?;
     let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
     let task_count = counts.iter().map(|count| count.open).sum();
-    page(&WaitingPart { ui, lines, task_count, messages, under_way, warn_minutes: WARN_MINUTES })
+    page(&WaitingPart { ui, lines, task_count, messages, under_way })
 }
 
 type Parts = (Vec<Line>, Vec<Message>, Vec<UnderWay>);
@@ -207,7 +203,7 @@ async fn waiting_parts(app: &App, visitor: &Visitor, ui: &Ui) -> Result<Parts, P
             note: format!("{} \u{b7} {}", ui.minute(&row.requested_at), row.accession_number),
             link: format!("/requests/{}", row.id),
             priority: row.priority.key(),
-            due_at: row.due_at,
+            due: row.due,
             status: yiti_diagnostics::store::shown(&row.status).to_owned(),
         })
         .collect();
@@ -236,18 +232,13 @@ fn line(app: &App, visitor: &Visitor, ui: &Ui, task: &Task, now: Timestamp) -> L
     let exam = definitions.exam_name(text(&task.title, "exam"), visitor.lang).to_owned();
     let tree = app.platform().tree();
     let values = [("patient", text(&task.title, "patient")), ("exam", exam.as_str())];
-    let left = task.due_at.map(|due| due.duration_since(now));
     Line {
         words: ui.t_with(&format!("task.{}", task.kind), &values),
         note: format!("{} · {}", tree.short_name(task.institution), text(&task.title, "accession_number")),
         link: task.link.clone(),
         urgency: text(&task.title, "priority").to_owned(),
-        due_at: task.due_at,
-        state: match left {
-            Some(left) if left < SignedDuration::ZERO => "over",
-            Some(left) if left <= SignedDuration::from_mins(i64::from(WARN_MINUTES)) => "warn",
-            _ => "",
-        },
+        due: task.due,
+        state: task.due.map(|due| due.state(now)).filter(|state| *state != "ok").unwrap_or_default(),
     }
 }
 

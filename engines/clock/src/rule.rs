@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 use yiti_kernel::definition::{Day, Evidence, Fault, File, Provenance, Words, read};
-use yiti_kernel::{Date, SignedDuration, Timestamp, time};
+use yiti_kernel::{Date, Due, SignedDuration, Timestamp, time};
 
 use crate::calendar::{Calendar, Calendars};
 use crate::fault;
@@ -79,6 +79,14 @@ pub struct Schedule {
     pub warn_at: Option<Timestamp>,
     /// When to tell whom.
     pub escalations: Vec<Escalation>,
+}
+
+impl Schedule {
+    /// The deadline without its ladder.
+    #[must_use]
+    pub const fn due(&self) -> Due {
+        Due { at: self.due_at, warn_at: self.warn_at }
+    }
 }
 
 /// One instant of the escalation ladder.

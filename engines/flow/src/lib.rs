@@ -22,4 +22,5 @@ use yiti_store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5001, name: "cases", sql: include_str!("../migrations/5001_flow.sql") },
     Migration { version: 5002, name: "task counts", sql: include_str!("../migrations/5002_task_counts.sql") },
+    Migration { version: 5003, name: "task warning", sql: include_str!("../migrations/5003_task_warning.sql") },
 ];

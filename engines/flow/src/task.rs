@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 use yiti_directory::{Actor, Cx, InstitutionId, PersonId};
-use yiti_kernel::{Timestamp, Uuid};
+use yiti_kernel::{Due, Timestamp, Uuid};
 use yiti_store::{Error, Reader, Row, args, sql};
 
 use crate::case::CaseId;
@@ -24,7 +24,7 @@ pub struct NewTask {
     /// 0 comes first.
     pub priority_rank: u8,
     /// Until when.
-    pub due_at: Option<Timestamp>,
+    pub due: Option<Due>,
     /// What a list shows: fields for the label of the kind.
     pub title: Json,
     /// The page where it is done.
@@ -45,7 +45,7 @@ pub struct Task {
     /// 0 comes first.
     pub priority_rank: u8,
     /// Until when.
-    pub due_at: Option<Timestamp>,
+    pub due: Option<Due>,
     /// Fields for the label.
     pub title: Json,
     /// The page where it is done.
@@ -63,8 +63,8 @@ pub async fn open(cx: &mut Cx<'_>, new: &NewTask) -> Result<(), Error> {
     cx.tx
         .execute(
             sql!(
-                "insert into task (id, case_id, kind, permission, institution_id, person_id, priority_rank, due_at, title,
-                     link, opened_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+                "insert into task (id, case_id, kind, permission, institution_id, person_id, priority_rank, due_at, warn_at,
+                     title, link, opened_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
             ),
             args![
                 yiti_kernel::fresh(),
@@ -74,7 +74,8 @@ pub async fn open(cx: &mut Cx<'_>, new: &NewTask) -> Result<(), Error> {
                 new.institution.0,
                 new.person.map(|p| p.0),
                 new.priority_rank,
-                new.due_at,
+                new.due.map(|due| due.at),
+                new.due.and_then(|due| due.warn_at),
                 new.title.to_string(),
                 &new.link,
                 cx.now,
@@ -110,14 +111,14 @@ pub async fn close_all(cx: &mut Cx<'_>, case: CaseId) -> Result<(), Error> {
 }
 
 fn of_row(row: &Row) -> Result<Task, Error> {
-    let title: String = row.get("title")?;
+    let (title, due): (String, Option<Timestamp>) = (row.get("title")?, row.get("due_at")?);
     Ok(Task {
         case: row.id("case_id")?,
         kind: row.get("kind")?,
         institution: row.id("institution_id")?,
         person: row.optional_id("person_id")?,
         priority_rank: row.get("priority_rank")?,
-        due_at: row.get("due_at")?,
+        due: due.map(|at| Ok::<_, Error>(Due { at, warn_at: row.get("warn_at")? })).transpose()?,
         title: serde_json::from_str(&title).map_err(|e| Error::Corrupt { what: "task", why: e.to_string() })?,
         link: row.get("link")?,
         opened_at: row.get("opened_at")?,
@@ -148,7 +149,7 @@ pub async fn waiting(reader: &mut Reader, actor: &Actor, limit: u32) -> Result<V
             tasks.push(of_row(row)?);
         }
     }
-    tasks.sort_by_key(|t| (t.priority_rank, t.due_at.unwrap_or(Timestamp::MAX), t.opened_at));
+    tasks.sort_by_key(|t| (t.priority_rank, t.due.map_or(Timestamp::MAX, |due| due.at), t.opened_at));
     tasks.truncate(limit as usize);
     Ok(tasks)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use yiti_kernel::{Lang, SignedDuration, Timestamp};
+use yiti_kernel::{Due, Lang, SignedDuration, Timestamp};
 
 use crate::words::t;
 
@@ -59,19 +59,14 @@ pub(crate) fn count(n: u32, kind: &str) -> Html {
 }
 
 /// The chip of time left; `web/modules/countdown.js` keeps it right each second.
-pub(crate) fn due(sprite: &str, lang: Lang, now: Timestamp, due_at: Timestamp, warn_minutes: u32) -> Html {
-    let left = due_at.duration_since(now);
-    let (state, name) = if left < SignedDuration::ZERO {
-        ("over", "clock-exclamation")
-    } else if left <= SignedDuration::from_mins(i64::from(warn_minutes)) {
-        ("warn", "clock")
-    } else {
-        ("ok", "clock")
-    };
+pub(crate) fn due(sprite: &str, lang: Lang, now: Timestamp, due: Due) -> Html {
+    let (due_at, left, state) = (due.at, due.at.duration_since(now), due.state(now));
+    let name = if state == "over" { "clock-exclamation" } else { "clock" };
+    let warn = due.warn_at.map_or_else(String::new, |at| format!(r#" data-warn="{at}""#));
     let frame = if state == "over" { "texts.overdue" } else { "texts.left" };
     let words = t(lang, frame).replace("{}", &spell(lang, left));
     Html(format!(
-        r#"<time class="due due-{state}" datetime="{due_at}" data-due="{due_at}" data-warn="{warn_minutes}" data-state="{state}">{}<span>{}</span></time>"#,
+        r#"<time class="due due-{state}" datetime="{due_at}" data-due="{due_at}"{warn} data-state="{state}">{}<span>{}</span></time>"#,
         icon(sprite, name),
         escape(&words)
     ))
@@ -127,7 +122,11 @@ mod tests {
     #[test]
     fn time_left_turns_to_warning_at_its_limit_and_to_overdue_after_the_last_second() {
         let now = from_micros(1_000_000_000_000);
-        let at = |seconds| due("/i.svg", Lang::En, now, now + SignedDuration::from_secs(seconds), 30).to_string();
+        let at = |seconds| {
+            let at = now + SignedDuration::from_secs(seconds);
+            let warn_at = Some(at - SignedDuration::from_mins(30));
+            due("/i.svg", Lang::En, now, Due { at, warn_at }).to_string()
+        };
         for (seconds, class, words) in [
             (1801, "due-ok", "30:01"),
             (1800, "due-warn", "30:00"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use yiti_directory::people::Post;
 use yiti_directory::{InstitutionId, Platform};
-use yiti_kernel::{Lang, Timestamp, time};
+use yiti_kernel::{Due, Lang, Timestamp, time};
 
 use crate::app::{App, Tally};
 use crate::form::{FieldError, Form};
@@ -272,10 +272,10 @@ impl Ui {
         html::urgency(self.urls.sprite(), key, &self.word("urgency", key))
     }
 
-    /// The chip of time left, amber in the last `warn_minutes`.
+    /// The chip of time left, amber from when the deadline is close.
     #[must_use]
-    pub fn due(&self, due_at: &Timestamp, warn_minutes: impl Borrow<u32>) -> Html {
-        html::due(self.urls.sprite(), self.lang, self.now, *due_at, *warn_minutes.borrow())
+    pub fn due(&self, due: &Due) -> Html {
+        html::due(self.urls.sprite(), self.lang, self.now, *due)
     }
 
     /// A number in a bubble; `kind` is empty, `warn` or `danger`.

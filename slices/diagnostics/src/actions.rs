@@ -10,7 +10,7 @@ use yiti_flow::case::{self, Case};
 use yiti_flow::notice::{self, NewNotice};
 use yiti_flow::task::{self, NewTask};
 use yiti_flow::{CaseId, StepError};
-use yiti_kernel::{SignedDuration, Timestamp};
+use yiti_kernel::{Due, SignedDuration, Timestamp};
 use yiti_record::imaging::{self, Completed, Study};
 use yiti_record::order::{self, NewOrder, Order};
 use yiti_record::report::{self, Issued, NewVersion};
@@ -229,7 +229,7 @@ async fn place(cx: &mut Cx<'_>, whose: patient::Patient, new: NewRequest) -> Res
         requested_at: cx.now,
         examined_at: None,
         arrived_at: None,
-        due_at: None,
+        due: None,
         due_whole_at: None,
         grade: None,
         repeat_count: 0,
@@ -299,7 +299,7 @@ async fn open_task(
     (kind, permission): (&'static str, &'static str),
     person: Option<PersonId>,
     link: String,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
 ) -> Result<(), Error> {
     let new = NewTask {
         case: row.id,
@@ -308,7 +308,7 @@ async fn open_task(
         institution: row.institution,
         person,
         priority_rank: store::rank(row.priority),
-        due_at,
+        due,
         title: json!({
             "patient": row.patient_name, "exam": row.exam_code, "priority": row.priority.key(),
             "accession_number": row.accession_number,
@@ -392,15 +392,15 @@ async fn arrived(cx: &mut Cx<'_>, study: &Study, order: &Order) -> Result<(), Er
     row.study = Some(study.id);
     row.grade = None;
     if is_repeat {
-        row.due_at = resume(cx, &rules, RULE_REMOTE, row.id).await?.or(row.due_at);
-        row.due_whole_at = resume(cx, &rules, RULE_WHOLE, row.id).await?.or(row.due_whole_at);
+        row.due = resume(cx, &rules, RULE_REMOTE, row.id).await?.or(row.due);
+        row.due_whole_at = resume(cx, &rules, RULE_WHOLE, row.id).await?.map(|due| due.at).or(row.due_whole_at);
     } else {
         row.arrived_at = Some(cx.now);
-        row.due_at = Some(start(cx, &rules, RULE_REMOTE, &row, cx.now, "radiologist").await?.schedule.due_at);
+        row.due = Some(start(cx, &rules, RULE_REMOTE, &row, cx.now, "radiologist").await?.schedule.due());
         let examined_at = row.examined_at.unwrap_or(cx.now);
         row.due_whole_at = Some(start(cx, &rules, RULE_WHOLE, &row, examined_at, "").await?.schedule.due_at);
     }
-    let grade_by = start(cx, &rules, RULE_GRADE, &row, cx.now, "branch_technician").await?.schedule.due_at;
+    let grade_by = start(cx, &rules, RULE_GRADE, &row, cx.now, "branch_technician").await?.schedule.due();
     step(cx, case, &mut row, &Event::Arrive { study: study.id }).await?;
     let link = format!("/studies/{}/grade", row.id);
     open_task(cx, &row, ("grade", "diagnostics.grade"), None, link, Some(grade_by)).await?;
@@ -415,7 +415,7 @@ fn may_read_before_grade(cx: &Cx<'_>, row: &ReadRow) -> bool {
 }
 
 async fn open_reading_task(cx: &mut Cx<'_>, row: &ReadRow, person: Option<PersonId>) -> Result<(), Error> {
-    open_task(cx, row, ("read", "diagnostics.read"), person, format!("/readings/{}", row.id), row.due_at).await
+    open_task(cx, row, ("read", "diagnostics.read"), person, format!("/readings/{}", row.id), row.due).await
 }
 
 async fn start(
@@ -447,13 +447,13 @@ async fn start(
     Ok(terms)
 }
 
-async fn resume(cx: &mut Cx<'_>, rules: &Rules, rule: &str, id: CaseId) -> Result<Option<Timestamp>, Error> {
+async fn resume(cx: &mut Cx<'_>, rules: &Rules, rule: &str, id: CaseId) -> Result<Option<Due>, Error> {
     let Some(open) = clock::find_open(cx.tx, rule, id.0).await? else { return Ok(None) };
     if !matches!(open.course.state, yiti_clock::State::Paused { .. }) {
-        return Ok(Some(open.course.due_at()));
+        return Ok(Some(open.course.schedule.due()));
     }
     let by = cx.actor.by.clone();
-    Ok(Some(clock::resume(cx.tx, rules, open.id, &by, cx.now).await?.course.due_at()))
+    Ok(Some(clock::resume(cx.tx, rules, open.id, &by, cx.now).await?.course.schedule.due()))
 }
 
 async fn pause(cx: &mut Cx<'_>, rule: &str, id: CaseId, reason: &str) -> Result<(), Error> {
@@ -619,7 +619,7 @@ pub async fn submit(cx: &mut Cx<'_>, id: CaseId, content: &Content) -> Result<()
     store::put_draft(cx.tx, id, by, content, cx.now).await?;
     task::close(cx, id, "read").await?;
     let link = format!("/readings/{id}/approve");
-    open_task(cx, &row, ("approve", "diagnostics.approve"), None, link, row.due_at).await
+    open_task(cx, &row, ("approve", "diagnostics.approve"), None, link, row.due).await
 }
 
 fn complete(cx: &Cx<'_>, row: &ReadRow, content: &Content) -> Result<(), Error> {

@@ -90,7 +90,7 @@ impl From<&ReadRow> for Reading {
             examined_at: row.examined_at,
             arrived_at: row.arrived_at,
             issued_at: row.first_issued_at,
-            due_at: row.due_at,
+            due_at: row.due.map(|due| due.at),
             due_whole_at: row.due_whole_at,
             grade: row.grade.clone(),
             repeat_count: row.repeat_count,

@@ -29,4 +29,5 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 10002, name: "sent back", sql: include_str!("../migrations/10002_sent_back.sql") },
     Migration { version: 10003, name: "counts", sql: include_str!("../migrations/10003_counts.sql") },
     Migration { version: 10004, name: "counted alone", sql: include_str!("../migrations/10004_counted_alone.sql") },
+    Migration { version: 10005, name: "warning", sql: include_str!("../migrations/10005_warning.sql") },
 ];

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use yiti_directory::{InstitutionId, PersonId, Scope};
 use yiti_flow::CaseId;
-use yiti_kernel::{Date, Timestamp, Uuid};
+use yiti_kernel::{Date, Due, Timestamp, Uuid};
 use yiti_record::order::{Priority, Setting};
 use yiti_record::patient::Sex;
 use yiti_record::{PatientId, ReportId, RequestId, StudyId};
@@ -50,7 +50,7 @@ pub struct ReadRow {
     /// When the pictures were complete at headquarters.
     pub arrived_at: Option<Timestamp>,
     /// When the report is due, counted from arrival.
-    pub due_at: Option<Timestamp>,
+    pub due: Option<Due>,
     /// When the report is due, counted from the end of the examination.
     pub due_whole_at: Option<Timestamp>,
     /// Key of the pictures' grade.
@@ -81,6 +81,11 @@ pub struct ReadRow {
     pub is_critical: Option<bool>,
 }
 
+fn due_of_row(row: &Row) -> Result<Option<Due>, Error> {
+    let (at, warn_at): (Option<Timestamp>, _) = (row.get("due_at")?, row.get("warn_at")?);
+    Ok(at.map(|at| Due { at, warn_at }))
+}
+
 pub(crate) fn of_row(row: &Row) -> Result<ReadRow, Error> {
     let corrupt = |what| move |why: String| Error::Corrupt { what, why };
     let (priority, setting): (String, String) = (row.get("priority")?, row.get("setting")?);
@@ -102,7 +107,7 @@ pub(crate) fn of_row(row: &Row) -> Result<ReadRow, Error> {
         requested_at: row.get("requested_at")?,
         examined_at: row.get("examined_at")?,
         arrived_at: row.get("arrived_at")?,
-        due_at: row.get("due_at")?,
+        due: due_of_row(row)?,
         due_whole_at: row.get("due_whole_at")?,
         grade: row.get("grade")?,
         repeat_count: row.get("repeat_count")?,
@@ -165,9 +170,9 @@ pub async fn put(tx: &mut Tx, read: &ReadRow, initials: &str) -> Result<(), Erro
                  patient_initials, exam_code, modality, body_part, setting, priority, priority_rank, status, is_open,
                  requested_by, requested_at, examined_at, arrived_at, due_at, due_whole_at, grade, repeat_count, reader_id,
                  lease_until, author_id, written_at, approver_id, first_issued_at, issued_at, report_id, report_version,
-                 is_positive, is_critical)
+                 is_positive, is_critical, warn_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+                 $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
              on conflict (id) do update set study_id = excluded.study_id, status = excluded.status,
                  is_open = excluded.is_open, examined_at = excluded.examined_at, arrived_at = excluded.arrived_at,
                  due_at = excluded.due_at, due_whole_at = excluded.due_whole_at, grade = excluded.grade,
@@ -176,7 +181,7 @@ pub async fn put(tx: &mut Tx, read: &ReadRow, initials: &str) -> Result<(), Erro
                  approver_id = excluded.approver_id, first_issued_at = excluded.first_issued_at,
                  issued_at = excluded.issued_at, report_id = excluded.report_id,
                  report_version = excluded.report_version, is_positive = excluded.is_positive,
-                 is_critical = excluded.is_critical"
+                 is_critical = excluded.is_critical, warn_at = excluded.warn_at"
         ),
         args![
             read.id.0,
@@ -199,7 +204,7 @@ pub async fn put(tx: &mut Tx, read: &ReadRow, initials: &str) -> Result<(), Erro
             read.requested_at,
             read.examined_at,
             read.arrived_at,
-            read.due_at,
+            read.due.map(|due| due.at),
             read.due_whole_at,
             read.grade.clone(),
             read.repeat_count,
@@ -214,6 +219,7 @@ pub async fn put(tx: &mut Tx, read: &ReadRow, initials: &str) -> Result<(), Erro
             read.report_version,
             read.is_positive,
             read.is_critical,
+            read.due.and_then(|due| due.warn_at),
         ],
     )
     .await?;
@@ -341,7 +347,7 @@ pub struct Line {
     /// Key of the state.
     pub status: String,
     /// When the report is due.
-    pub due_at: Option<Timestamp>,
+    pub due: Option<Due>,
     /// True once a report was issued, which an addendum follows.
     pub is_issued: bool,
     /// Who asked.
@@ -382,7 +388,7 @@ pub async fn worklist_lines(
     let rows = reader
         .rows(
             sql!(concat!(
-                "select r.id, r.institution_id, r.exam_code, r.modality, r.priority, r.status, r.due_at, r.report_id,
+                "select r.id, r.institution_id, r.exam_code, r.modality, r.priority, r.status, r.due_at, r.warn_at, r.report_id,
                      r.requested_by, r.reader_id, r.lease_until, r.author_id, r.patient_name, p.sex, p.birth_on,
                      h.name as reader_name, a.name as author_name, s.instance_count
                  from remote_read r join institution i on i.id = r.institution_id
@@ -411,7 +417,7 @@ pub async fn worklist_lines(
                 modality: row.get("modality")?,
                 priority: Priority::from_key(&priority).ok_or_else(|| corrupt(priority))?,
                 status: row.get("status")?,
-                due_at: row.get("due_at")?,
+                due: due_of_row(row)?,
                 is_issued: row.optional_id::<ReportId>("report_id")?.is_some(),
                 requested_by: row.id("requested_by")?,
                 reader: row.optional_id("reader_id")?,

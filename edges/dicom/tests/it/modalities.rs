@@ -129,7 +129,7 @@ async fn pictures_with_the_accession_number_meet_their_order_and_start_the_clock
         assert_eq!((study.patient, study.request), (Some(patient.id), Some(order.id)));
         let row = group.row(case).await;
         assert_eq!((row.status.as_str(), row.study), ("uploaded", Some(study.id)));
-        assert!(row.due_at.is_some() && row.due_whole_at.is_some());
+        assert!(row.due.is_some_and(|due| due.warn_at.is_some()) && row.due_whole_at.is_some());
         let mut reader = group.house.platform.store.read().await.unwrap();
         let started = yiti_clock::store::all_for_subject(&mut reader, case.0).await.unwrap();
         assert_eq!(started.len(), 3, "{started:?}");

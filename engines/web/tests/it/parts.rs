@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use yiti_kernel::{Lang, SignedDuration, Timestamp};
+use yiti_kernel::{Due, Lang, SignedDuration, Timestamp};
 use yiti_web::{
     Access, Answer, App, Asked, Form, Moment, Pager, PatientStrip, Slice, Step, Ui, Visitor, invalid, words,
 };
@@ -18,7 +18,7 @@ pub(crate) struct Sample {
     patient: PatientStrip,
     states: Vec<(&'static str, String)>,
     columns: Vec<String>,
-    rows: Vec<(&'static str, Timestamp, u32)>,
+    rows: Vec<(&'static str, Timestamp, u32, Due)>,
     pager: Pager,
     steps: Vec<Step>,
     events: Vec<Moment>,
@@ -41,7 +41,12 @@ impl Sample {
             },
             states: vec![("issued", ui.word("status", "issued")), ("draft", ui.word("status", "draft"))],
             columns: vec!["A".into(), "B".into(), "num:C".into(), "act:D".into()],
-            rows: (0..50).map(|n| ("stat", now + SignedDuration::from_mins(n * 10 - 10), 1)).collect(),
+            rows: (0..50)
+                .map(|n| {
+                    let at = now + SignedDuration::from_mins(n * 10 - 10);
+                    ("stat", at, 1, Due { at, warn_at: Some(at - SignedDuration::from_mins(30)) })
+                })
+                .collect(),
             pager: Pager::new("/sample", asked, &["state"], 20, 148),
             steps: vec![
                 Step { state: "done", words: "one".into(), note: "08:47".into() },

@@ -4,14 +4,11 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::json;
-use yiti_kernel::Timestamp;
+use yiti_kernel::Due;
 use yiti_record::patient::{Patient, Sex};
 use yiti_web::{App, PatientStrip, Problem, Ui, Visitor};
 
 use crate::store::{ReadRow, shown};
-
-/// Minutes before its end in which time left is shown in amber.
-pub(super) const WARN_MINUTES: u32 = 30;
 
 /// The state as `locales/` and the tags name it.
 pub(super) fn status_word(status: &str, version: Option<u32>) -> &'static str {
@@ -19,9 +16,9 @@ pub(super) fn status_word(status: &str, version: Option<u32>) -> &'static str {
 }
 
 /// Time left is shown while the case is open and its clock runs.
-pub(super) fn due_of(row: &ReadRow) -> Option<Timestamp> {
+pub(super) fn due_of(row: &ReadRow) -> Option<Due> {
     let runs = matches!(row.status.as_str(), "uploaded" | "waiting" | "drafting" | "returned" | "drafted");
-    row.due_at.filter(|_| runs && row.first_issued_at.is_none())
+    row.due.filter(|_| runs && row.first_issued_at.is_none())
 }
 
 /// Sex and age in words: `F 67`.

@@ -4,14 +4,14 @@ use askama::Template;
 use axum::extract::{Path, State};
 use serde_json::json;
 use yiti_flow::CaseId;
-use yiti_kernel::{Timestamp, time};
+use yiti_kernel::{Due, Timestamp, time};
 use yiti_record::order::Priority;
 use yiti_web::{
     Access, Answer, App, Asked, Form, MenuItem, Pager, Problem, Slice, Ui, Visitor, act_once, page, query, redirect,
 };
 
 use super::branch::mark_of;
-use super::shared::{self, age, modality, sex, shown, warn_minutes};
+use super::shared::{self, age, modality, sex, shown};
 use super::{approve, reading};
 use crate::actions::{self, Error};
 use crate::settings::Definitions;
@@ -61,8 +61,7 @@ enum Act {
 struct RowView {
     id: CaseId,
     urgency: &'static str,
-    due_at: Option<Timestamp>,
-    warn_minutes: u32,
+    due: Option<Due>,
     branch: String,
     exam: String,
     modality: String,
@@ -208,8 +207,7 @@ fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
     RowView {
         id: line.id,
         urgency: line.priority.key(),
-        due_at: line.due_at.filter(|_| !line.is_issued),
-        warn_minutes: warn_minutes(line.priority),
+        due: line.due.filter(|_| !line.is_issued),
         branch: app.platform().tree().short_name(line.institution).to_owned(),
         exam: definitions.exam_name(&line.exam_code, ui.lang).to_owned(),
         modality: modality(ui.lang, &line.modality),

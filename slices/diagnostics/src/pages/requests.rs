@@ -12,7 +12,7 @@ use yiti_directory::InstitutionId;
 use yiti_flow::CaseId;
 use yiti_flow::case::{self, Happened};
 use yiti_kernel::national_id::Invalid;
-use yiti_kernel::{SignedDuration, Timestamp, civil, time};
+use yiti_kernel::{Due, SignedDuration, Timestamp, civil, time};
 use yiti_record::order::{self, Priority, Setting};
 use yiti_record::patient::{self, NewPatient, Patient, Sex};
 use yiti_record::{PatientId, imaging};
@@ -77,7 +77,7 @@ struct Line {
     institution: String,
     priority: &'static str,
     status: &'static str,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
     is_paused: bool,
     report: String,
     is_positive: bool,
@@ -159,7 +159,7 @@ async fn list_of(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<
             institution: if has_many { tree.short_name(row.institution).to_owned() } else { String::new() },
             priority: row.priority.key(),
             status: status_word(&row.status, row.report_version),
-            due_at: due_of(row),
+            due: due_of(row),
             is_paused: row.status == "repeat_asked",
             report: row.report.filter(|_| may_report).map_or_else(String::new, |report| format!("/reports/{report}")),
             is_positive: row.is_positive == Some(true),
@@ -504,7 +504,7 @@ struct Clock {
     due: String,
     /// `running`, `paused`, `met`, `late` or `cancelled`.
     state: &'static str,
-    due_at: Timestamp,
+    left: Due,
     done: String,
     late_minutes: i64,
     explanations: Vec<(String, String)>,
@@ -515,7 +515,7 @@ struct Progress {
     live: String,
     status: &'static str,
     priority: &'static str,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
     is_paused: bool,
     steps: Vec<Step>,
     notice: Option<(String, String)>,
@@ -648,7 +648,7 @@ async fn progress(
         live: format!("/requests/{id}/live{}", yiti_web::query(&[("seen", &mark)])),
         status: status_word(&row.status, row.report_version),
         priority: row.priority.key(),
-        due_at: due_of(&row),
+        due: due_of(&row),
         is_paused: row.status == "repeat_asked",
         steps: steps(ui, &row, &history),
         notice: notice(ui, &definitions, &row, &history),
@@ -693,7 +693,7 @@ fn clock_of(ui: &Ui, rules: &Rules, stored: &clock::Stored, told: &[clock::Event
         started: ui.short_time(&course.started_at),
         due: ui.short_time(&due_at),
         state,
-        due_at,
+        left: course.schedule.due(),
         done: done_at.map_or_else(String::new, |at| ui.short_time(&at)),
         late_minutes: done_at.map_or(0, |at| time::minutes_between(due_at, at)).max(0),
         explanations: explained
@@ -728,7 +728,7 @@ fn steps(ui: &Ui, row: &ReadRow, history: &[Happened]) -> Vec<Step> {
         row.examined_at.map_or_else(String::new, |at| ui.short_time(&at))
     };
     let due =
-        due_of(row).map_or_else(String::new, |at| ui.t_with("requests.step_due", &[("due", &ui.short_time(&at))]));
+        due_of(row).map_or_else(String::new, |due| ui.t_with("requests.step_due", &[("due", &ui.short_time(&due.at))]));
     let is_graded = row.grade.is_some();
     let notes = [
         ("asked", note(Some(row.requested_at), "request")),

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use yiti_directory::{InstitutionId, PersonId, people};
 use yiti_flow::CaseId;
 use yiti_flow::case::{self, Happened};
-use yiti_kernel::{Date, Lang, Timestamp, time};
-use yiti_record::order::{self, Priority};
+use yiti_kernel::{Date, Due, Lang, Timestamp, time};
+use yiti_record::order;
 use yiti_record::patient::Patient;
 use yiti_record::{StudyId, imaging, report};
 use yiti_store::{Error, Reader};
@@ -43,14 +43,6 @@ pub(super) fn sex(lang: Lang, sex: yiti_record::patient::Sex) -> String {
 /// A modality as the field writes it.
 pub(super) fn modality(lang: Lang, code: &str) -> String {
     word_or(lang, &format!("diagnostics.modality.{code}"), code).to_owned()
-}
-
-/// Minutes before the end from which a report is urgent.
-pub(super) const fn warn_minutes(priority: Priority) -> u32 {
-    match priority {
-        Priority::Stat => 15,
-        Priority::Urgent | Priority::Routine => 30,
-    }
 }
 
 /// A doctor as a report names them.
@@ -104,8 +96,7 @@ pub(super) struct Examined {
     pub(super) national_id: String,
     pub(super) number: String,
     pub(super) urgency: &'static str,
-    pub(super) due_at: Option<Timestamp>,
-    pub(super) warn_minutes: u32,
+    pub(super) due: Option<Due>,
     pub(super) is_addendum: bool,
     pub(super) exam: String,
     pub(super) accession_number: String,
@@ -153,8 +144,7 @@ pub(super) async fn examined(
         national_id: patient.national_id_masked(),
         number: patient.number.clone(),
         urgency: read.priority.key(),
-        due_at: read.due_at.filter(|_| read.report.is_none() && store::is_open(&read.status)),
-        warn_minutes: warn_minutes(read.priority),
+        due: read.due.filter(|_| read.report.is_none() && store::is_open(&read.status)),
         is_addendum: read.report.is_some() && store::is_open(&read.status),
         exam: definitions.exam_name(&read.exam_code, lang).to_owned(),
         accession_number: read.accession_number.clone(),

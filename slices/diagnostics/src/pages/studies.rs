@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use yiti_clock::store as clock;
 use yiti_flow::CaseId;
 use yiti_flow::case;
-use yiti_kernel::{Timestamp, time};
+use yiti_kernel::{Due, Timestamp, time};
 use yiti_record::imaging::{self, Study};
 use yiti_record::patient::{self, Patient, Sex};
 use yiti_record::{RequestId, StudyId};
@@ -76,7 +76,7 @@ struct Line {
     status: &'static str,
     at: Timestamp,
     picture_count: u32,
-    due_at: Option<Timestamp>,
+    due: Option<Due>,
     reason: String,
     viewer: String,
 }
@@ -143,10 +143,10 @@ async fn arrivals(app: &App, visitor: &Visitor, ui: &Ui, seen: &str) -> Result<O
             status: status_word(&row.status, None),
             at: row.arrived_at.unwrap_or(row.requested_at),
             picture_count: found.map_or(0, |(_, count)| *count),
-            due_at: open
+            due: open
                 .iter()
                 .find(|it| it.subject == row.id.0 && it.rule == actions::RULE_GRADE)
-                .map(|it| it.course.due_at()),
+                .map(|it| it.course.schedule.due()),
             reason: reasons.get(&row.id).cloned().unwrap_or_default(),
             viewer: found.filter(|_| may_see).map_or_else(String::new, |(uid, _)| viewer_path(ui, uid)),
         }

@@ -800,7 +800,7 @@ fn record(
         issued: short(read.first_issued_at),
         minutes: minutes(read.arrived_at).unwrap_or_default(),
         minutes_whole: minutes(read.examined_at).unwrap_or_default(),
-        is_late: late(read.due_at),
+        is_late: late(read.due.map(|due| due.at)),
         is_late_whole: late(read.due_whole_at),
         grade: grade.unwrap_or_default(),
         signs: signs.join(" / "),

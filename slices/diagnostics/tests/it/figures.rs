@@ -15,7 +15,7 @@ use yiti_directory::testing::House;
 use yiti_directory::{Actor, InstitutionId, Kit, PersonId, Roles, Title};
 use yiti_flow::CaseId;
 use yiti_kernel::definition::{self, File, Sources};
-use yiti_kernel::{SignedDuration, Timestamp, Uuid, civil, time};
+use yiti_kernel::{Due, SignedDuration, Timestamp, Uuid, civil, time};
 use yiti_measure::Measures;
 use yiti_record::order::{Priority, Setting};
 use yiti_record::{PatientId, RequestId};
@@ -111,7 +111,7 @@ fn readings(house: &House, count: usize) -> Vec<ReadRow> {
                 requested_at,
                 examined_at: (n % 13 != 0).then(|| minute(30)),
                 arrived_at,
-                due_at: arrived_at.map(|at| at + SignedDuration::from_mins(120)),
+                due: arrived_at.map(|at| Due { at: at + SignedDuration::from_mins(120), warn_at: None }),
                 due_whole_at: Some(minute(150)),
                 grade: [Some("a"), Some("b"), Some("c"), None][n % 4].map(Into::into),
                 repeat_count: 0,

@@ -374,7 +374,7 @@ async fn one_examination_from_request_to_addendum() {
             let platform = clinic.house.platform.clone();
             async move {
                 let mut reader = platform.store.read().await.unwrap();
-                store::get(&mut reader, platform.tree().whole(), id).await.unwrap().due_at.unwrap()
+                store::get(&mut reader, platform.tree().whole(), id).await.unwrap().due.unwrap().at
             }
         };
         let before = due(&clinic).await;
