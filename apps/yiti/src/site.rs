@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -119,6 +120,8 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let http = TcpListener::bind(options.http).await.with_context(|| format!("address {} is taken", options.http))?;
     let address = http.local_addr()?;
+    // The last piece of an answer leaves at once instead of waiting for the other side to acknowledge the one before.
+    let http = http.tap_io(|stream| drop(stream.set_nodelay(true)));
     let mut slices = slices();
     if platform.tree().root().is_none() {
         let code = yiti_directory::code::<8>()?;
