@@ -10,7 +10,7 @@ use yiti_directory::{Cx, PersonId, people, session, sign_in};
 use yiti_kernel::time;
 use yiti_web::{Access, Answer, App, Form, Problem, Slice, Ui, Visitor, act_once, invalid, page, redirect};
 
-use super::people::person_page;
+use super::people::{blank_post, person_page};
 use crate::error::Error;
 
 /// Characters a login has at most.
@@ -58,14 +58,14 @@ async fn allow_all(cx: &mut Cx<'_>, person: PersonId) -> Result<(), Error> {
 
 /// Opens an account, or gives the one there is a new one-time password.
 async fn issue(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId>, mut form: Form) -> Answer {
-    let shown = person_page(&app, &visitor, id, Form::blank()).await?;
+    let shown = person_page(&app, &visitor, id, (Form::blank(), Form::blank())).await?;
     if id == visitor.session.person {
         return Err(Problem::refused("people.own_account"));
     }
     let is_new = shown.login.is_empty();
     let login = if is_new { login_of(&mut form) } else { shown.login.clone() };
     if !form.is_valid() {
-        return invalid(&person_page(&app, &visitor, id, form).await?);
+        return invalid(&person_page(&app, &visitor, id, (blank_post(&app), form)).await?);
     }
     let length_min = app.limits().password_length_min;
     let password = sign_in::one_time_password(length_min).map_err(Problem::failed)?;
@@ -93,7 +93,7 @@ async fn issue(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId
         Ok(_) => redirect(&format!("/people/{id}")),
         Err(error) => {
             error.beside(&mut form)?;
-            invalid(&person_page(&app, &visitor, id, form).await?)
+            invalid(&person_page(&app, &visitor, id, (blank_post(&app), form)).await?)
         }
     }
 }
@@ -110,7 +110,7 @@ async fn reopen(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonI
 }
 
 async fn switch(app: &App, visitor: &Visitor, id: PersonId, form: &Form, is_disabled: bool) -> Answer {
-    drop(person_page(app, visitor, id, Form::blank()).await?);
+    drop(person_page(app, visitor, id, (Form::blank(), Form::blank())).await?);
     let to = act_once(app, visitor, form.act_key(), move |cx| {
         Box::pin(async move {
             allow_all(cx, id).await?;
@@ -129,7 +129,7 @@ async fn switch(app: &App, visitor: &Visitor, id: PersonId, form: &Form, is_disa
 }
 
 async fn unlock(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId>, form: Form) -> Answer {
-    drop(person_page(&app, &visitor, id, Form::blank()).await?);
+    drop(person_page(&app, &visitor, id, (Form::blank(), Form::blank())).await?);
     let to = act_once(&app, &visitor, form.act_key(), move |cx| {
         Box::pin(async move {
             allow_all(cx, id).await?;

@@ -249,7 +249,10 @@ async fn add_person(State(app): State<App>, visitor: Visitor, mut form: Form) ->
 #[template(path = "person.html")]
 pub(super) struct PersonPage {
     ui: Ui,
+    /// Of a further post.
     form: Form,
+    /// Of the account.
+    account: Form,
     pub(super) person: Person,
     lines: Vec<Line>,
     pub(super) login: String,
@@ -265,7 +268,12 @@ pub(super) struct PersonPage {
 }
 
 /// The person, when a post of theirs lies inside the scope of who asks.
-pub(super) async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form: Form) -> Result<PersonPage, Problem> {
+pub(super) async fn person_page(
+    app: &App,
+    visitor: &Visitor,
+    id: PersonId,
+    (form, account_form): (Form, Form),
+) -> Result<PersonPage, Problem> {
     let tree = app.platform().tree();
     let mut reader = app.platform().store.read().await?;
     let mut posts = people::posts_of(&mut reader, id).await?;
@@ -292,20 +300,25 @@ pub(super) async fn person_page(app: &App, visitor: &Visitor, id: PersonId, form
         is_self: id == visitor.session.person,
         person,
         form,
+        account: account_form,
         ui,
     })
 }
 
+/// The form of a further post that begins today.
+pub(super) fn blank_post(app: &App) -> Form {
+    Form::filled(&[("from_on", &time::day(app.now()).to_string())])
+}
+
 async fn one(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId>) -> Answer {
-    let today = time::day(app.now()).to_string();
-    page(&person_page(&app, &visitor, id, Form::filled(&[("from_on", &today)])).await?)
+    page(&person_page(&app, &visitor, id, (blank_post(&app), Form::blank())).await?)
 }
 
 async fn add_post(State(app): State<App>, visitor: Visitor, Path(id): Path<PersonId>, mut form: Form) -> Answer {
     let Some(post) = post_of(&app, &mut form, id).await? else {
-        return invalid(&person_page(&app, &visitor, id, form).await?);
+        return invalid(&person_page(&app, &visitor, id, (form, Form::blank())).await?);
     };
-    drop(person_page(&app, &visitor, id, Form::blank()).await?);
+    drop(person_page(&app, &visitor, id, (Form::blank(), Form::blank())).await?);
     let to = act_once(&app, &visitor, form.act_key(), move |cx| {
         Box::pin(async move {
             cx.allow("directory.write", post.institution)?;

@@ -108,6 +108,11 @@ async fn a_one_time_password_opens_nothing_but_its_own_change() {
             let got = admin.post(&account, &[("login", login)]).await;
             assert_eq!(got.status, StatusCode::UNPROCESSABLE_ENTITY, "{login}");
             assert!(got.body.contains(fault), "{login}");
+            // The form of a further post beside it keeps its day.
+            assert!(
+                got.body.contains("name=\"from_on\" type=\"date\" autocomplete=\"off\" value=\"2026-03-10\""),
+                "{login}"
+            );
         }
         let form = [("login", "second"), ("act_key", "0193a000000070008000000000000001")];
         let got = admin.post(&account, &form).await;
