@@ -2,6 +2,7 @@
 
 mod approve;
 mod branch;
+mod breach;
 mod patients;
 mod problem;
 mod reading;

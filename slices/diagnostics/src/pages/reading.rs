@@ -10,6 +10,7 @@ use yiti_kernel::{Timestamp, time};
 use yiti_record::patient::{self, Patient};
 use yiti_web::{Answer, App, Errors, Form, LINE_LENGTH_MAX, Moment, Problem, Ui, Visitor, act_once, page, redirect};
 
+use super::breach::{self, Breach};
 use super::problem;
 use super::readings::{take_next_in, until};
 use super::shared::{self, Examined, SectionField, SectionText, shown};
@@ -71,6 +72,8 @@ struct ReadingPage {
     may_approve: bool,
     report: String,
     moments: Vec<Moment>,
+    breaches: Vec<Breach>,
+    may_explain: bool,
 }
 
 /// A case that was opened for reading; the opening is journaled.
@@ -148,7 +151,10 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, form: Option<Form>) -> 
         _ => String::new(),
     };
     let moments = shared::moments(app, &mut reader, &ui, id).await?;
+    let breaches = breach::of(app, &mut reader, &ui, id).await?;
     Ok(ReadingPage {
+        breaches,
+        may_explain: visitor.may("diagnostics.explain"),
         form: form.unwrap_or_else(|| shared::form_of(&content, revision, is_new)),
         said: String::new(),
         state: shown(&read.status).to_owned(),

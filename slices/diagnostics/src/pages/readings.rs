@@ -12,7 +12,7 @@ use yiti_web::{
 
 use super::branch::mark_of;
 use super::shared::{self, age, modality, sex, shown};
-use super::{approve, reading};
+use super::{approve, breach, reading};
 use crate::actions::{self, Error};
 use crate::settings::Definitions;
 use crate::store::{self, Filter, Line};
@@ -36,6 +36,7 @@ pub(super) fn add(slice: Slice) -> Slice {
         .post("/readings/{case}/submit", read, reading::submit)
         .post("/readings/{case}/release", read, reading::release)
         .post("/readings/{case}/repeat", read, reading::repeat)
+        .post("/readings/{case}/explain", Access::Permission("diagnostics.explain"), breach::explain)
         .get("/readings/{case}/approve", approve, approve::show)
         .post("/readings/{case}/approve", approve, approve::approve)
         .post("/readings/{case}/return", approve, approve::send_back)

@@ -60,6 +60,28 @@ async fn the_list_shows_every_branch_by_urgency_and_a_reader_takes_from_it() {
 }
 
 #[tokio::test]
+async fn a_missed_deadline_is_explained_by_whoever_answers_for_it_and_stays() {
+    let site = Site::open().await;
+    let clinic = &site.clinic;
+    let (id, order) = clinic.requested("吕志明", "ct_head_plain", Priority::Stat).await;
+    clinic.arrive(&order).await;
+    let (path, act) = (format!("/readings/{id}"), format!("/readings/{id}/explain"));
+    let (head, reader) = (site.browser(&clinic.second).await, site.browser(&clinic.reader).await);
+    head.get(&path).await.is(200).lacks("超过时限");
+    clinic.house.clock.advance(SignedDuration::from_mins(45));
+    head.get(&path).await.is(200).holds("超过时限").holds("超时 15 分钟").holds("为什么超时");
+    reader.get(&path).await.is(200).holds("超时 15 分钟").lacks("为什么超时");
+
+    let why = [("rule", actions::RULE_REMOTE), ("text", "会诊占线，已加派一名医师")];
+    reader.post(&act, &why).await.is(404);
+    head.post(&act, &[("rule", actions::RULE_REMOTE), ("text", " ")]).await.holds("请写明超时的原因");
+    assert_eq!(head.post(&act, &why).await.to(), path);
+    for browser in [&head, &reader] {
+        browser.get(&path).await.holds("超时 15 分钟").holds("会诊占线，已加派一名医师");
+    }
+}
+
+#[tokio::test]
 async fn the_next_one_is_the_most_urgent_that_waits() {
     let site = Site::open().await;
     let routine = site.clinic.waiting("韩秀兰").await;
