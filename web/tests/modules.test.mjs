@@ -141,9 +141,9 @@ test('keys press, move through rows, and are listed', async () => {
   await tab.keyboard.press('j');
   await tab.keyboard.press('j');
   await tab.keyboard.press('Enter');
-  assert.match(tab.url(), /#2$/);
+  await tab.waitForURL(/#2$/, { timeout: 10_000 });
   await tab.keyboard.press('n');
-  assert.match(tab.url(), /#next$/);
+  await tab.waitForURL(/#next$/, { timeout: 10_000 });
   await tab.focus('#f');
   await tab.keyboard.press('j');
   assert.equal(await tab.inputValue('#f'), 'j');
