@@ -91,7 +91,9 @@ async fn found(gate: Arc<Gate>, app: App, look: Look, mut form: Form) -> Answer 
         return Err(Problem::refused("first_start.too_many"));
     }
     if !code.is_empty() && code != gate.code {
-        gate.tries_left.fetch_sub(1, Ordering::Relaxed);
+        // Never below zero, also when several are refused at once.
+        let less = |left: u32| left.checked_sub(1);
+        let _ = gate.tries_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         form.errors.add("code", "first_start.wrong_code", &[]);
     }
     let founding = founding_of(&app, &mut form);

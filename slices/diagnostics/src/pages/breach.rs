@@ -38,18 +38,28 @@ pub(super) async fn of(app: &App, reader: &mut Reader, ui: &Ui, id: CaseId) -> R
             State::Running | State::Paused { .. } => ui.now,
         };
         let told = clock::history(reader, stored.id).await?;
-        let said = told.into_iter().filter(|event| event.kind == "explained");
         found.push(Breach {
-            title: rules.get(&stored.rule).map_or(&*stored.rule, |rule| rule.title.get(ui.lang)).to_owned(),
+            title: title(ui, &rules, &stored.rule),
             due: ui.short_time(&due_at),
             minutes: time::minutes_between(due_at, until).max(0),
-            explanations: said
-                .map(|event| (format!("{} {}", event.actor_name, ui.short_time(&event.recorded_at)), event.text))
-                .collect(),
+            explanations: explanations(ui, &told),
             rule: stored.rule,
         });
     }
     Ok(found)
+}
+
+/// The name of a clock's rule; its id when there is no such rule any more.
+pub(super) fn title(ui: &Ui, rules: &Rules, rule: &str) -> String {
+    rules.get(rule).map_or(rule, |rule| rule.title.get(ui.lang)).to_owned()
+}
+
+/// Who explained and when, and what they said.
+pub(super) fn explanations(ui: &Ui, told: &[clock::Event]) -> Vec<(String, String)> {
+    let explained = told.iter().filter(|event| event.kind == "explained");
+    explained
+        .map(|event| (format!("{} {}", event.actor_name, ui.short_time(&event.recorded_at)), event.text.clone()))
+        .collect()
 }
 
 /// Keeps an explanation.

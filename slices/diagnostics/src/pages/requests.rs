@@ -22,6 +22,7 @@ use yiti_web::{
 };
 
 use super::branch::{due_of, journal_list, mark_of, sex_and_age, sexes, status_word, strip, viewer_path};
+use super::breach;
 use crate::actions::{self, Error, NewRequest};
 use crate::settings::Definitions;
 use crate::store::{self, Filter, ReadRow};
@@ -687,18 +688,15 @@ fn clock_of(ui: &Ui, rules: &Rules, stored: &clock::Stored, told: &[clock::Event
         State::Satisfied { at, .. } => ("met", Some(*at)),
         State::Cancelled { at, .. } => ("cancelled", Some(*at)),
     };
-    let explained = told.iter().filter(|event| event.kind == "explained");
     Clock {
-        title: rules.get(&stored.rule).map_or(&*stored.rule, |rule| rule.title.get(ui.lang)).to_owned(),
+        title: breach::title(ui, rules, &stored.rule),
         started: ui.short_time(&course.started_at),
         due: ui.short_time(&due_at),
         state,
         left: course.schedule.due(),
         done: done_at.map_or_else(String::new, |at| ui.short_time(&at)),
         late_minutes: done_at.map_or(0, |at| time::minutes_between(due_at, at)).max(0),
-        explanations: explained
-            .map(|event| (format!("{} {}", event.actor_name, ui.short_time(&event.recorded_at)), event.text.clone()))
-            .collect(),
+        explanations: breach::explanations(ui, told),
     }
 }
 
