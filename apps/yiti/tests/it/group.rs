@@ -1,11 +1,13 @@
 //! `yiti group` from outside: kinds of files, agreement, refusals, the trail, the comparison.
 
 use std::fs;
+use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use flate2::{Compression, write::GzEncoder};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -13,9 +15,14 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use sheet::Sheet;
 use tempfile::TempDir;
 
-/// The published tables and cases; a missing file fails the test.
-fn tables() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/drg"))
+/// The published tables and cases, where they are.
+fn tables() -> Option<PathBuf> {
+    samples::field("drg")
+}
+
+/// Cases of our own making.
+fn own_cases() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../libs/chs-drg/tests/cases.csv"))
 }
 
 /// What a run of the command left.
@@ -69,9 +76,9 @@ impl Desk {
     }
 }
 
-/// A published case file. columns: [column], rows: [row][column]
-fn cases(file: &str) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut sheet = Sheet::open(tables().join(file)).unwrap();
+/// A case file. columns: [column], rows: [row][column]
+fn cases(file: &Path) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut sheet = Sheet::open(file).unwrap();
     let mut rows = Vec::new();
     sheet
         .each(|row| {
@@ -80,6 +87,12 @@ fn cases(file: &str) -> (Vec<String>, Vec<Vec<String>>) {
         })
         .unwrap();
     (sheet.columns().to_vec(), rows)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
 }
 
 fn csv(columns: &[&str], rows: &[Vec<String>], separator: &str) -> String {
@@ -145,8 +158,7 @@ const CHINESE: [&str; 12] = [
 
 #[test]
 fn every_kind_of_file_and_encoding_gives_the_same_answers() {
-    let (_, rows) = cases("cases-open.csv.gz");
-    let rows: Vec<Vec<String>> = rows.into_iter().step_by(37).collect();
+    let (_, rows) = cases(&own_cases());
     let desk = Desk::new();
     let plain = desk.put("cases.csv", csv(&COLUMNS, &rows, ","));
     let (code, answers, errors) = desk.group(&plain, &[]);
@@ -179,12 +191,12 @@ fn every_kind_of_file_and_encoding_gives_the_same_answers() {
 }
 
 /// Groups a case file as it is and compares the DRG of every row.
-fn agree(file: &str, scheme: &str, more: &[&str]) -> usize {
+fn agree(file: &Path, scheme: &str, more: &[&str]) -> usize {
     let (columns, rows) = cases(file);
     let expected = columns.iter().position(|column| column == scheme).unwrap();
     let desk = Desk::new();
     let out = desk.path("out.csv");
-    let input = tables().join(file).to_string_lossy().into_owned();
+    let input = file.to_string_lossy().into_owned();
     let ran = yiti(&[&["--scheme", scheme, &input, "-o", &out, "--unchecked"], more].concat());
     assert_eq!(ran.code, 0, "{}", ran.complained);
     let answers = fs::read_to_string(&out).unwrap();
@@ -202,13 +214,17 @@ fn agree(file: &str, scheme: &str, more: &[&str]) -> usize {
 }
 
 #[test]
-fn the_answers_are_those_of_the_published_cases() {
-    let folder = tables();
+fn the_answers_are_those_of_the_cases() {
+    for scheme in ["chs_drg_10", "chs_drg_11", "chs_drg_20", "changzhou_2022"] {
+        assert_eq!(agree(&own_cases(), scheme, &[]), 240);
+    }
+    let Some(folder) = tables() else { return };
     let packs = ["--packs", folder.to_str().unwrap(), "--profile", "reference"];
-    assert_eq!(agree("cases-open.csv.gz", "chs_drg_11", &packs), 15_000);
-    assert_eq!(agree("cases-open.csv.gz", "foshan_2022", &packs), 15_000);
+    let open = folder.join("cases-open.csv.gz");
+    assert_eq!(agree(&open, "chs_drg_11", &packs), 15_000);
+    assert_eq!(agree(&open, "foshan_2022", &packs), 15_000);
     // Inside the binary, as published: 2.0 has no errata, so both profiles answer alike.
-    assert_eq!(agree("cases-chs20.csv.gz", "chs_drg_20", &[]), 5_000);
+    assert_eq!(agree(&folder.join("cases-chs20.csv.gz"), "chs_drg_20", &[]), 5_000);
 }
 
 const SOUND: &str = "I21.001|J96.000,36.0601";
@@ -322,11 +338,11 @@ fn a_table_without_sex_and_age_is_grouped_and_never_ends_in_a_silent_0000() {
 
 #[test]
 fn a_file_that_is_no_whole_table_leaves_a_reason_and_no_answers() {
-    let (_, rows) = cases("cases-open.csv.gz");
-    let rows = &rows[..300];
+    let (_, rows) = cases(&own_cases());
+    let rows = &rows[..];
     let desk = Desk::new();
     let (workbook, parquet) = (workbook(&COLUMNS, rows), parquet(&COLUMNS, rows));
-    let packed = fs::read(tables().join("cases-chs20.csv.gz")).unwrap();
+    let packed = gzip(&fs::read(own_cases()).unwrap());
     let files: [(&str, Vec<u8>, &str); 9] = [
         ("half.xlsx", workbook[..workbook.len() / 2].to_vec(), "文件不完整"),
         ("half.parquet", parquet[..parquet.len() / 2].to_vec(), "文件不完整"),
@@ -346,7 +362,7 @@ fn a_file_that_is_no_whole_table_leaves_a_reason_and_no_answers() {
         assert!(last.contains(",failed,") && last.contains(word), "{name}: {last}");
         assert_eq!(desk.leftovers(), Vec::<String>::new());
     }
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/bad-inputs/sheet"));
+    let Some(folder) = samples::field("data/bad-inputs/sheet") else { return };
     let mut seen = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -387,9 +403,11 @@ fn what_is_missing_is_named_with_what_there_is() {
     let ran = yiti(&["--scheme", "chs_drg_99", &input, "-o", &out, "--lang", "en"]);
     assert_eq!(ran.code, 1);
     assert!(ran.complained.contains("changzhou_2022, chs_drg_10, chs_drg_11, chs_drg_20"), "{}", ran.complained);
-    let folder = tables();
-    let ran = yiti(&["--scheme", "nowhere", "--packs", folder.to_str().unwrap(), &input, "-o", &out]);
-    assert!(ran.complained.contains("zhejiang_2022") && ran.complained.contains("没有分组方案"), "{}", ran.complained);
+    if let Some(folder) = tables() {
+        let ran = yiti(&["--scheme", "nowhere", "--packs", folder.to_str().unwrap(), &input, "-o", &out]);
+        assert!(ran.complained.contains("zhejiang_2022"), "{}", ran.complained);
+        assert!(ran.complained.contains("没有分组方案"), "{}", ran.complained);
+    }
     let ran = yiti(&["--scheme", "chs_drg_11", "--profile", "reference", &input, "-o", &out, "--lang", "en"]);
     assert!(ran.complained.contains("published only"), "{}", ran.complained);
     let ran = yiti(&["--scheme", "chs_drg_11", "--packs", desk.folder.path().to_str().unwrap(), &input, "-o", &out]);
@@ -441,12 +459,39 @@ fn a_record_is_explained_as_a_person_would_say_it() {
 }
 
 #[test]
+fn a_comparison_of_our_own_cases_counts_and_prices_what_changes() {
+    let (columns, rows) = cases(&own_cases());
+    let column = |name: &str| columns.iter().position(|column| column == name).unwrap();
+    let (ours, other) = (column("chs_drg_10"), column("changzhou_2022"));
+    let desk = Desk::new();
+    let input = desk.put("cases.csv", csv(&COLUMNS, &rows, ","));
+    let mut weights: Vec<String> = rows
+        .iter()
+        .flat_map(|row| [format!("a,chs_drg_10,{},1.5", row[ours]), format!("b,changzhou_2022,{},2", row[other])])
+        .collect();
+    weights.sort();
+    weights.dedup();
+    let weights = desk.put("weights.csv", format!("table,version,drg,rw\n{}\n", weights.join("\n")));
+    let list = desk.path("changes.csv");
+    let rates = ["--rate-a", "10000", "--rate-b", "10000", "--lang", "en", "-o", &list];
+    let schemes = ["compare", "chs_drg_10", "changzhou_2022", &input, "--weights", &weights, "--unchecked"];
+    let ran = yiti(&[&schemes[..], &rates].concat());
+    assert_eq!(ran.code, 0, "{}", ran.complained);
+    let changed = rows.iter().filter(|row| row[ours] != row[other]).count();
+    assert!(changed > 20 && changed < rows.len(), "{changed}");
+    assert!(ran.said.contains(&format!("; {changed} change (")), "{}", ran.said);
+    let total = |rate: usize| format!("rate 10000.00 yuan, in all {}.00 yuan", rows.len() * rate);
+    assert!(ran.said.contains(&total(15_000)) && ran.said.contains(&total(20_000)), "{}", ran.said);
+    assert_eq!(fs::read_to_string(&list).unwrap().lines().count(), changed + 1);
+}
+
+#[test]
 fn two_schemes_are_compared_with_reasons_weights_and_money() {
-    let (_, rows) = cases("cases-open.csv.gz");
+    let Some(folder) = tables() else { return };
+    let (_, rows) = cases(&folder.join("cases-open.csv.gz"));
     let rows: Vec<Vec<String>> = rows.into_iter().step_by(300).collect();
     let desk = Desk::new();
     let input = desk.put("cases.csv", csv(&COLUMNS, &rows, ","));
-    let folder = tables();
     let list = desk.path("changes.csv");
     let weights = folder.join("weight.csv").to_string_lossy().into_owned();
     let ran = yiti(&[

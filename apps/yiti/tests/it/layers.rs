@@ -18,6 +18,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pinyin", &["yiti-record", "yiti-dicom"]),
 ];
 
+/// The crate that tests of every layer may know, as a dependency of tests alone.
+const FOR_TESTS: &str = "samples";
+
 /// Which place of the order a folder has; a crate may only know places below its own, or its own where `may_know_peers`.
 fn layer(folder: &str) -> Option<(u8, bool)> {
     Some(match folder {
@@ -59,7 +62,11 @@ fn dependencies_run_one_way() {
         let (own, may_know_peers) = layer(&folders[name]).unwrap_or_else(|| panic!("`{name}` has no layer"));
         for dependency in package["dependencies"].as_array().unwrap() {
             let other = dependency["name"].as_str().unwrap();
-            if let Some(folder) = folders.get(other) {
+            if other == FOR_TESTS {
+                if dependency["kind"] != "dev" {
+                    faults.insert(format!("{name} -> {other} outside its tests"));
+                }
+            } else if let Some(folder) = folders.get(other) {
                 let (theirs, _) = layer(folder).unwrap();
                 if theirs > own || (theirs == own && own > 0 && !may_know_peers) || (own == 0 && folder != "kernel") {
                     faults.insert(format!("{name} -> {other}"));

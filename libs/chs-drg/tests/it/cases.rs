@@ -1,19 +1,40 @@
-//! Reads the published tables and case files. A missing file fails the test.
+//! The published tables and case files, which do not lie in the repository (`samples`), and the shipped packs, which
+//! do.
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use chs_drg::{Days, Record, Tables};
+use chs_drg::{Days, Profile, Record, Scheme, Tables};
 use flate2::read::GzDecoder;
 
-/// Folder of the published tables.
-pub(crate) fn dir() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/drg"))
+/// Folder of the published tables, where they are.
+pub(crate) fn dir() -> Option<PathBuf> {
+    samples::field("drg")
 }
 
-/// The published tables, read once.
-pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::open(dir()).unwrap());
+/// The published tables, read once, where they are.
+pub(crate) fn tables() -> Option<&'static Tables> {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    let folder = dir()?;
+    Some(TABLES.get_or_init(|| Tables::open(folder).unwrap()))
+}
+
+/// The bytes of a pack that comes with the product.
+pub(crate) fn shipped(id: &str) -> Vec<u8> {
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../definitions/drg"));
+    std::fs::read(dir.join(format!("{id}.pack"))).unwrap()
+}
+
+/// A scheme that comes with the product.
+pub(crate) fn scheme(id: &str) -> Scheme {
+    Scheme::read(&shipped(id)).unwrap()
+}
+
+/// A scheme as the published tables make it.
+pub(crate) fn built(tables: &Tables, id: &str, profile: Profile) -> Scheme {
+    Scheme::build(tables, id, profile).unwrap()
+}
 
 /// A record of a case file. expected: [version of the file], the DRG; empty where the reference has no answer.
 pub(crate) struct Case {
@@ -33,11 +54,19 @@ pub(crate) struct Cases {
 const INPUTS: usize = 12;
 
 impl Cases {
-    /// Reads a case file.
-    pub(crate) fn open(file: &str) -> Cases {
-        let path = dir().join(file);
-        let opened = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut reader = csv::Reader::from_reader(GzDecoder::new(opened));
+    /// Reads a published case file, where it is.
+    pub(crate) fn published(file: &str) -> Option<Cases> {
+        let path = samples::field(&format!("drg/{file}"))?;
+        Some(Cases::read(GzDecoder::new(File::open(path).unwrap())))
+    }
+
+    /// Cases of our own making. Their answers are the grouper's own, kept when it agreed with every published case.
+    pub(crate) fn own() -> Cases {
+        Cases::read(&include_bytes!("../cases.csv")[..])
+    }
+
+    fn read(text: impl std::io::Read) -> Cases {
+        let mut reader = csv::Reader::from_reader(text);
         let header = reader.headers().unwrap().clone();
         assert_eq!(
             header.iter().take(INPUTS).collect::<Vec<_>>().join(","),

@@ -1,8 +1,8 @@
 //! Bad records get their own faults.
 
-use chs_drg::{Columns, Fault, Outcome, Profile, Record, Scheme, Ungrouped};
+use chs_drg::{Columns, Fault, Outcome, Record, Scheme, Ungrouped};
 
-use crate::cases::TABLES;
+use crate::cases;
 
 const SOUND: Record<'static> = Record {
     sex: Some(1),
@@ -19,7 +19,7 @@ const SOUND: Record<'static> = Record {
 };
 
 fn scheme() -> Scheme {
-    Scheme::build(&TABLES, "chs_drg_11", Profile::Published).unwrap()
+    cases::scheme("chs_drg_11")
 }
 
 #[test]
@@ -99,6 +99,6 @@ fn a_faulty_row_of_a_batch_keeps_its_place_and_its_fault() {
     assert_eq!(out[1].outcome, Outcome::Ungrouped(Ungrouped::Faulty));
     assert_eq!(out[0], out[2]);
     assert_eq!(columns.faults(), [(1, Fault::Sex { sex: 7 })]);
-    let other = Scheme::build(&TABLES, "chs_drg_20", Profile::Published).unwrap();
+    let other = cases::scheme("chs_drg_20");
     assert!(other.group_batch(&columns, &mut out).is_err());
 }

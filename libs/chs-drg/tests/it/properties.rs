@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 use chs_drg::{Columns, Kind, Outcome, Profile, Record, Scheme};
 use proptest::prelude::*;
 
-use crate::cases::TABLES;
+use crate::cases::{built, scheme, tables};
 
+/// What is shipped, and two more of the published tables where they are.
 static SCHEMES: LazyLock<Vec<Scheme>> = LazyLock::new(|| {
-    let ids = ["chs_drg_11", "chs_drg_20", "chs_drg_10", "changzhou_2022", "zhejiang_2022", "foshan_2022"];
-    ids.iter().map(|id| Scheme::build(&TABLES, id, Profile::Published).unwrap()).collect()
+    let shipped = ["chs_drg_11", "chs_drg_20", "chs_drg_10", "changzhou_2022"].map(scheme).into_iter();
+    let odd = tables()
+        .into_iter()
+        .flat_map(|tables| ["zhejiang_2022", "foshan_2022"].map(|id| built(tables, id, Profile::Published)));
+    shipped.chain(odd).collect()
 });
 
 #[derive(Debug, Clone)]
@@ -68,7 +72,7 @@ fn code(scheme: usize, kind: Kind) -> impl Strategy<Value = String> {
 }
 
 fn stay() -> impl Strategy<Value = Stay> {
-    (0..6usize).prop_flat_map(|scheme| {
+    (0..SCHEMES.len()).prop_flat_map(|scheme| {
         let number = |values: Vec<i32>| prop::option::weighted(0.95, prop::sample::select(values));
         let numbers = (
             number(vec![0, 1, 2, 9]),

@@ -148,9 +148,10 @@ fn a_changed_byte_is_read_or_refused() {
 
 #[test]
 fn the_collection_of_bad_files_is_refused_as_it_expects() {
+    let Some(folder) = bad_inputs() else { return };
     let words = Words::shipped("zh-CN").unwrap();
     let mut seen = 0;
-    for entry in std::fs::read_dir(bad_inputs()).unwrap() {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let result = Sheet::open(&path).and_then(read);

@@ -49,9 +49,9 @@ pub(crate) fn refused(bytes: impl AsRef<[u8]>) -> Problem {
     }
 }
 
-/// Files made to break readers.
-pub(crate) fn bad_inputs() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/bad-inputs/sheet"))
+/// Third-party files made to break readers, where they are.
+pub(crate) fn bad_inputs() -> Option<PathBuf> {
+    samples::field("data/bad-inputs/sheet")
 }
 
 /// A Parquet file of three rows with the columns id (text), n (whole number or nothing), day, weight (real), dx (list).
