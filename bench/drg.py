@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = ROOT.parent / "shared" / "drg" / "cases-open.csv.gz"
+CASES = Path(os.environ.get("YITI_FIELD_DATA") or ROOT.parent / "shared") / "drg" / "cases-open.csv.gz"
 CACHE = Path(os.environ.get("YITI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yiti")
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or CACHE / "target")
 YITI = os.environ.get("YITI_BINARY") or str(TARGET / "release" / "yiti")

@@ -1,8 +1,8 @@
 // Made-up pictures for the benchmarks: CT slices of 512 x 512 x 16 bit, and small files of many patients.
 
-import { fs, path, run, shared } from '../apps/yiti/tests/journeys/support.mjs';
+import { fs, path, run, pictures } from '../apps/yiti/tests/journeys/support.mjs';
 
-const SAMPLE = path.join(shared, 'data/dicom/pydicom/CT_small.dcm');
+const SAMPLE = path.join(pictures, 'ct_chest.dcm');
 
 /** files: [slice], of one series of one study. */
 export async function slices(folder, count, study) {

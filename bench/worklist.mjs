@@ -2,7 +2,7 @@
 // query, page. wrk measures from outside, so its times hold the server's time and the client's. The last line is measured
 // while a modality stores ten pictures a second: then what the page counts has to be counted again and again.
 
-import { Yiti, assert, fs, path, root, run, shared } from '../apps/yiti/tests/journeys/support.mjs';
+import { Yiti, assert, fs, path, root, run, pictures } from '../apps/yiti/tests/journeys/support.mjs';
 
 const STUDIES = Number(process.env.STUDIES || 100_000);
 const SECONDS = Number(process.env.SECONDS || 20);
@@ -32,14 +32,14 @@ await tell(8, '');
 
 const folder = path.join(yiti.folder, 'pictures');
 fs.mkdirSync(folder);
-const pictures = Array.from({ length: PICTURES_A_SECOND * (SECONDS + 2) }, (_, n) => path.join(folder, `${n}.dcm`));
-for (const picture of pictures) fs.copyFileSync(path.join(shared, 'data/dicom/pydicom/CT_small.dcm'), picture);
-await run('dcmodify', ['-nb', '-q', '-gin', ...pictures]);
+const copies = Array.from({ length: PICTURES_A_SECOND * (SECONDS + 2) }, (_, n) => path.join(folder, `${n}.dcm`));
+for (const picture of copies) fs.copyFileSync(path.join(pictures, 'ct_chest.dcm'), picture);
+await run('dcmodify', ['-nb', '-q', '-gin', ...copies]);
 let [sent, isOver] = [0, false];
 const storing = (async () => {
-  while (!isOver && sent < pictures.length) {
+  while (!isOver && sent < copies.length) {
     const pause = new Promise((resolve) => { setTimeout(resolve, 1000); });
-    await yiti.store(pictures.slice(sent, sent + PICTURES_A_SECOND), { verbose: false });
+    await yiti.store(copies.slice(sent, sent + PICTURES_A_SECOND), { verbose: false });
     sent += PICTURES_A_SECOND;
     await pause;
   }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use serde_json::Value;
-use std::{fs, path::PathBuf};
+use std::fs;
 use yiti_dicom::{
     attributes::Attributes,
     charset::PersonName,
@@ -11,24 +11,38 @@ use yiti_dicom::{
     json,
 };
 
-fn shared() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dicom"))
-}
-
-fn metadata(name: &str) -> Value {
-    let bytes = fs::read(shared().join(name)).unwrap();
-    let file = File::read(&bytes, &Limits::default()).unwrap();
+fn metadata(bytes: &[u8]) -> Value {
+    let file = File::read(bytes, &Limits::default()).unwrap();
     let mut out = String::new();
     json::write_instance(&mut out, &file.data, "/bulk/1");
-    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{name}: {error}"))
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+}
+
+#[test]
+fn every_sample_of_our_own_gives_the_json_of_what_was_written() {
+    for sample in samples::dicom::every() {
+        let (value, name) = (metadata(&sample.bytes), sample.name);
+        assert!(value.as_object().unwrap().values().all(|entry| entry["vr"].is_string()), "{name}");
+        assert_eq!(value["00080060"]["Value"][0], sample.modality, "{name}");
+        assert_eq!(value["00100010"]["Value"][0]["Ideographic"], "测试^患者", "{name}");
+        if let Some(pixels) = &sample.pixels {
+            assert_eq!(value["00280010"], serde_json::json!({"vr": "US", "Value": [pixels.rows]}), "{name}");
+            assert_eq!(value["7FE00010"]["BulkDataURI"], "/bulk/1/7FE00010", "{name}");
+        }
+    }
+    let report = metadata(&samples::dicom::report().file(samples::dicom::syntax::IMPLICIT));
+    let item = &report["0040A730"]["Value"][0]["0040A730"]["Value"][1];
+    assert_eq!(item["0040A160"]["Value"][0], "双肺纹理清晰。");
+    assert_eq!(item["0040A043"]["Value"][0]["00080104"]["Value"][0], "所见");
 }
 
 #[test]
 fn every_sample_file_gives_valid_json() {
-    let manifest = fs::read_to_string(shared().join("manifest.csv")).expect("the shared sample files are missing");
+    let Some(folder) = samples::field("data/dicom") else { return };
+    let manifest = fs::read_to_string(folder.join("manifest.csv")).unwrap();
     let mut count = 0;
     for name in manifest.lines().skip(1).filter_map(|line| line.split(',').next()) {
-        let bytes = fs::read(shared().join(name)).unwrap();
+        let bytes = fs::read(folder.join(name)).unwrap();
         if let Ok(file) = File::read(&bytes, &Limits::default()) {
             count += 1;
             let mut out = String::new();
@@ -43,6 +57,8 @@ fn every_sample_file_gives_valid_json() {
 
 #[test]
 fn values_have_the_types_of_the_standard() {
+    let Some(folder) = samples::field("data/dicom") else { return };
+    let metadata = |name: &str| metadata(&fs::read(folder.join(name)).unwrap());
     let ct = metadata("pydicom/CT_small.dcm");
     assert_eq!(ct["00280010"], serde_json::json!({"vr": "US", "Value": [128]}));
     assert_eq!(ct["00200013"], serde_json::json!({"vr": "IS", "Value": [1]}));

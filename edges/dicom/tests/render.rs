@@ -3,19 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use sha2::{Digest, Sha256};
-use std::{fs, path::PathBuf};
+use std::{fs, path::Path};
 use yiti_dicom::{
     dataset::{File, Header, Limits},
     render::{self, Format, RenderError, decode_frame, render_as},
 };
 
-fn shared() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dicom"))
-}
-
 /// File name, array type with shape, first digits of the hash.
-fn rows() -> Vec<(String, String, String)> {
-    let manifest = fs::read_to_string(shared().join("manifest.csv")).expect("the shared sample files are missing");
+fn rows(folder: &Path) -> Vec<(String, String, String)> {
+    let manifest = fs::read_to_string(folder.join("manifest.csv")).unwrap();
     let cells = |line: &str| {
         let name = line.split(',').next().unwrap().to_owned();
         let (rest, hash) = line.rsplit_once(',').unwrap();
@@ -31,10 +27,27 @@ fn rows() -> Vec<(String, String, String)> {
 }
 
 #[test]
+fn frames_of_our_own_decode_to_the_samples_that_were_written_and_render() {
+    for sample in samples::dicom::every() {
+        let (Some(pixels), name) = (&sample.pixels, sample.name) else { continue };
+        let file = File::read(&sample.bytes, &Limits::default()).unwrap();
+        let header = Header::of_file(&file);
+        for (frame, expected) in (1..).zip(&pixels.frames) {
+            let decoded = decode_frame(&file, &header, frame).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(decoded == *expected, "{name}, frame {frame}: the samples differ");
+            let png = render_as(&sample.bytes, frame, None, 512, Format::Png).unwrap();
+            let picture = image::load_from_memory(&png).unwrap();
+            assert_eq!((picture.width(), picture.height()), (pixels.columns.into(), pixels.rows.into()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn lossless_frames_decode_to_the_same_samples_as_pydicom() {
+    let Some(folder) = samples::field("data/dicom") else { return };
     let mut compared = Vec::new();
-    for (name, kind, hash) in rows() {
-        let bytes = fs::read(shared().join(&name)).unwrap();
+    for (name, kind, hash) in rows(&folder) {
+        let bytes = fs::read(folder.join(&name)).unwrap();
         let Ok(file) = File::read(&bytes, &Limits::default()) else { continue };
         let header = Header::of_file(&file);
         let lossy = ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"].contains(&header.transfer_syntax_uid.as_str());
@@ -63,9 +76,10 @@ fn lossless_frames_decode_to_the_same_samples_as_pydicom() {
 
 #[test]
 fn every_picture_we_can_decode_renders() {
+    let Some(folder) = samples::field("data/dicom") else { return };
     let mut count = 0;
-    for (name, ..) in rows() {
-        let bytes = fs::read(shared().join(&name)).unwrap();
+    for (name, ..) in rows(&folder) {
+        let bytes = fs::read(folder.join(&name)).unwrap();
         let Ok(file) = File::read(&bytes, &Limits::default()) else { continue };
         let header = Header::of_file(&file);
         match render_as(&bytes, 1, None, 256, Format::Png) {
@@ -91,19 +105,20 @@ fn a_window_darkens_and_brightens_and_monochrome1_is_inverted() {
         let picture = image::load_from_memory(&png).unwrap().into_luma8();
         picture.pixels().map(|pixel| u64::from(pixel.0[0])).sum::<u64>() / u64::from(picture.width() * picture.height())
     };
-    let ct = fs::read(shared().join("pydicom/CT_small.dcm")).unwrap();
-    assert!(mean(&ct, Some((-900.0, 100.0))) > mean(&ct, Some((1000.0, 100.0))) + 50);
+    let ct = samples::dicom::every().swap_remove(1).bytes;
+    assert!(mean(&ct, Some((300.0, 100.0))) > mean(&ct, Some((3800.0, 100.0))) + 50);
     let mut inverted = ct.clone();
     let at = inverted.windows(12).position(|part| part == b"MONOCHROME2 ").unwrap();
     inverted[at + 10] = b'1';
-    let sum = mean(&ct, Some((40.0, 400.0))) + mean(&inverted, Some((40.0, 400.0)));
+    let sum = mean(&ct, Some((2048.0, 4096.0))) + mean(&inverted, Some((2048.0, 4096.0)));
     assert!((253..=256).contains(&sum), "{sum}");
 }
 
 #[test]
 fn colours_come_out_right() {
+    let Some(folder) = samples::field("data/dicom") else { return };
     let rgb = |name: &str| {
-        let png = render_as(&fs::read(shared().join(name)).unwrap(), 1, None, 512, Format::Png).unwrap();
+        let png = render_as(&fs::read(folder.join(name)).unwrap(), 1, None, 512, Format::Png).unwrap();
         image::load_from_memory(&png).unwrap().into_rgb8()
     };
     // The same test picture, compressed four ways: red on top.

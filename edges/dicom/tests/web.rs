@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::{StreamExt, executor::block_on, stream};
-use std::{convert::Infallible, fs};
+use std::convert::Infallible;
 use yiti_dicom::{
     attributes::Attributes,
     dataset::{Limits, Tag},
@@ -120,11 +120,10 @@ fn accept_headers_of_known_clients_are_understood() {
 
 #[test]
 fn a_store_answer_names_what_failed_and_why() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dicom/pydicom/CT_small.dcm");
-    let bytes = fs::read(path).unwrap();
+    let bytes = samples::dicom::every().swap_remove(1).bytes;
     let header = read_part(&bytes, None, &Limits::default()).unwrap();
     assert_eq!(read_part(&bytes, Some("1.2"), &Limits::default()), Err(PartRefused::OtherStudy));
-    let refused = read_part(&bytes[..5000], None, &Limits::default()).unwrap_err();
+    let refused = read_part(&bytes[..bytes.len() - 100], None, &Limits::default()).unwrap_err();
     let mut outcome = Outcome::default();
     outcome.stored(&header.sop_class_uid, &header.sop_instance_uid, "/studies/1/series/2/instances/3");
     assert_eq!(outcome.status(), 200);

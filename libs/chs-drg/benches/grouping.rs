@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Duration;
 
 use chs_drg::{Columns, Days, Explained, Profile, Record, Scheme, Tables};
@@ -18,8 +17,8 @@ const PASSES: usize = 15;
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/drg"));
-    let tables = Tables::open(dir)?;
+    let Some(dir) = samples::field("drg") else { return Ok(()) };
+    let tables = Tables::open(&dir)?;
     let mut reader = csv::Reader::from_reader(GzDecoder::new(File::open(dir.join("cases-open.csv.gz"))?));
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>()?;
     let codes = |row: &csv::StringRecord, at: usize| -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use yiti_clock::store as clock;
 use yiti_clock::{Rules, Terms};
-use yiti_directory::{Cx, Forbidden, InstitutionId, PersonId};
+use yiti_directory::{Cx, Forbidden, InstitutionId, PersonId, Title};
 use yiti_flow::case::{self, Case};
 use yiti_flow::notice::{self, NewNotice};
 use yiti_flow::task::{self, NewTask};
@@ -17,6 +17,7 @@ use yiti_record::report::{self, Issued, NewVersion};
 use yiti_record::{PatientId, ReportId, RequestId, StudyId, document, patient};
 
 use crate::content::{self, Content, Incomplete};
+use crate::may::{Deed, Doctor};
 use crate::quality::{Invalid, Scored};
 use crate::remote_read::{Event, IssuedVersion, Refused, RemoteRead, State};
 use crate::settings::Definitions;
@@ -60,9 +61,6 @@ pub enum Error {
     /// The reason is none of the list.
     #[error("`{0}` is none of the reasons")]
     UnknownReason(String),
-    /// The title is too low to approve.
-    #[error("the title is too low to approve")]
-    TitleTooLow,
     /// The order has its pictures already.
     #[error("the order has its pictures already")]
     HasPictures,
@@ -102,7 +100,6 @@ impl Error {
             Self::UnknownExam(_) => "diagnostics.error.unknown_exam",
             Self::Question => "diagnostics.error.question",
             Self::UnknownReason(_) => "diagnostics.error.unknown_reason",
-            Self::TitleTooLow => "diagnostics.error.title_too_low",
             Self::HasPictures => "diagnostics.error.has_pictures",
             Self::OtherName => "requests.fault.other_name",
             Self::DraftMoved { .. } => "diagnostics.error.draft_moved",
@@ -404,14 +401,31 @@ async fn arrived(cx: &mut Cx<'_>, study: &Study, order: &Order) -> Result<(), Er
     step(cx, case, &mut row, &Event::Arrive { study: study.id }).await?;
     let link = format!("/studies/{}/grade", row.id);
     open_task(cx, &row, ("grade", "diagnostics.grade"), None, link, Some(grade_by)).await?;
-    if may_read_before_grade(cx, &row) {
+    if cx.kit.get::<Definitions>().settings.read_before_grade.contains(row.priority.key()) {
         open_reading_task(cx, &row, None).await?;
     }
     Ok(())
 }
 
-fn may_read_before_grade(cx: &Cx<'_>, row: &ReadRow) -> bool {
-    cx.kit.get::<Definitions>().settings.read_before_grade.contains(row.priority.key())
+/// A doctor before a reading of that urgency.
+#[must_use]
+pub fn doctor(
+    definitions: &Definitions,
+    person: PersonId,
+    title: Title,
+    priority: order::Priority,
+    at: Timestamp,
+) -> Doctor {
+    let settings = &definitions.settings;
+    let before_grade = settings.read_before_grade.contains(priority.key());
+    Doctor { person, title, title_min: settings.approver_title_min, before_grade, at }
+}
+
+/// Whoever acts, when they may do `deed`.
+fn allowed(cx: &Cx<'_>, by: PersonId, deed: Deed, state: &State, row: &ReadRow) -> Result<Doctor, Refused> {
+    let doctor = doctor(&cx.kit.get::<Definitions>(), by, cx.actor.title, row.priority, cx.now);
+    state.may(deed, &doctor)?;
+    Ok(doctor)
 }
 
 async fn open_reading_task(cx: &mut Cx<'_>, row: &ReadRow, person: Option<PersonId>) -> Result<(), Error> {
@@ -510,10 +524,9 @@ pub async fn ask_repeat(cx: &mut Cx<'_>, id: CaseId, reason: &str, note: &str) -
     let permission = if cx.actor.may("diagnostics.grade") { "diagnostics.grade" } else { "diagnostics.read" };
     let (case, mut row) = load(cx, permission, id).await?;
     let by = cx.person(permission)?;
-    if let State::Drafting { reader, .. } = &case.state
-        && *reader != by
-    {
-        return Err(Refused::NotHolder.into());
+    // A technician asks while the pictures wait; a reader by the rules of readers.
+    if permission == "diagnostics.read" || !matches!(case.state, State::Uploaded { .. } | State::Waiting { .. }) {
+        allowed(cx, by, Deed::AskRepeat, &case.state, &row)?;
     }
     let definitions = cx.kit.get::<Definitions>();
     if !definitions.settings.repeat_reasons.iter().any(|r| r.id == reason) {
@@ -551,12 +564,15 @@ pub async fn take(cx: &mut Cx<'_>, id: CaseId) -> Result<(), Error> {
     // The row knows of later saves than the state does.
     let case = with_row_lease(case, &row);
     let lease_minutes = cx.kit.get::<Definitions>().settings.lease_minutes;
-    let event = Event::Take { by, lease_minutes, before_grade: may_read_before_grade(cx, &row) };
+    let doctor = allowed(cx, by, Deed::Take, &case.state, &row)?;
+    let event = Event::Take { by, lease_minutes, before_grade: doctor.before_grade };
     step(cx, case, &mut row, &event).await?;
     open_reading_task(cx, &row, Some(by)).await
 }
 
-fn with_row_lease(mut case: Case<State>, row: &ReadRow) -> Case<State> {
+/// The case with the lease that saves of the draft have prolonged, which the row alone knows.
+#[must_use]
+pub fn with_row_lease(mut case: Case<State>, row: &ReadRow) -> Case<State> {
     if let (State::Drafting { lease_until, .. }, Some(later)) = (&mut case.state, row.lease_until) {
         *lease_until = later.max(*lease_until);
     }
@@ -580,14 +596,9 @@ pub async fn release(cx: &mut Cx<'_>, id: CaseId) -> Result<(), Error> {
 /// # Errors
 /// [`Error::DraftMoved`] when the draft was saved elsewhere since.
 pub async fn save_draft(cx: &mut Cx<'_>, id: CaseId, based_on: u32, content: &Content) -> Result<u32, Error> {
-    let (case, _) = load(cx, "diagnostics.read", id).await?;
+    let (case, row) = load(cx, "diagnostics.read", id).await?;
     let by = cx.person("diagnostics.read")?;
-    let State::Drafting { reader, .. } = &case.state else {
-        return Err(Refused::NotNow { status: case.state.status(), event: "save" }.into());
-    };
-    if *reader != by {
-        return Err(Refused::NotHolder.into());
-    }
+    allowed(cx, by, Deed::Write, &case.state, &row)?;
     let longest = content.sections.values().map(|text| text.chars().count()).max().unwrap_or_default();
     if longest > content::SECTION_LENGTH_MAX || content.critical_note.chars().count() > 500 {
         return Err(Error::Incomplete(vec![Incomplete::TooLong { section: "findings".into() }]));
@@ -632,20 +643,14 @@ fn complete(cx: &Cx<'_>, row: &ReadRow, content: &Content) -> Result<(), Error> 
 /// A second doctor approves the report, as it is or with `amended` in its place; the version is issued.
 ///
 /// # Errors
-/// [`Refused::SamePerson`], [`Error::TitleTooLow`], [`Error::Incomplete`].
+/// [`Refused::SamePerson`], [`Refused::OwnRequest`], [`Refused::TitleTooLow`], [`Error::Incomplete`].
 pub async fn approve(cx: &mut Cx<'_>, id: CaseId, amended: Option<Content>) -> Result<Issued, Error> {
     let (case, mut row) = load(cx, "diagnostics.approve", id).await?;
     let by = cx.person("diagnostics.approve")?;
-    let definitions = cx.kit.get::<Definitions>();
-    if cx.actor.title < definitions.settings.approver_title_min {
-        return Err(Error::TitleTooLow);
-    }
+    allowed(cx, by, Deed::Decide, &case.state, &row)?;
     let State::Drafted { author, written_at, addendum_to, study, .. } = case.state else {
         return Err(Refused::NotNow { status: case.state.status(), event: "approve" }.into());
     };
-    if author == by {
-        return Err(Refused::SamePerson.into());
-    }
     let draft = store::draft(cx.tx, id).await?.ok_or(yiti_store::Error::NotFound)?.content;
     let content = amended.unwrap_or_else(|| draft.clone());
     complete(cx, &row, &content)?;
@@ -717,10 +722,11 @@ async fn tell_issued(cx: &mut Cx<'_>, row: &ReadRow, issued: &Issued) -> Result<
 /// A second doctor sends the report back to its author.
 ///
 /// # Errors
-/// [`Refused::SamePerson`], [`Error::UnknownReason`].
+/// As [`approve`], and [`Error::UnknownReason`].
 pub async fn send_back(cx: &mut Cx<'_>, id: CaseId, reason: &str, note: &str) -> Result<(), Error> {
     let (case, mut row) = load(cx, "diagnostics.approve", id).await?;
     let by = cx.person("diagnostics.approve")?;
+    allowed(cx, by, Deed::Decide, &case.state, &row)?;
     let definitions = cx.kit.get::<Definitions>();
     if reason.is_empty() {
         return Err(Refused::NoReason.into());
@@ -758,6 +764,7 @@ pub async fn send_back(cx: &mut Cx<'_>, id: CaseId, reason: &str, note: &str) ->
 pub async fn begin_addendum(cx: &mut Cx<'_>, id: CaseId) -> Result<(), Error> {
     let (case, mut row) = load(cx, "diagnostics.amend", id).await?;
     let by = cx.person("diagnostics.amend")?;
+    allowed(cx, by, Deed::AddTo, &case.state, &row)?;
     let lease_minutes = cx.kit.get::<Definitions>().settings.lease_minutes;
     step(cx, case, &mut row, &Event::BeginAddendum { by, lease_minutes }).await?;
     let report = row.report.ok_or(yiti_store::Error::NotFound)?;

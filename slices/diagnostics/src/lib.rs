@@ -11,6 +11,7 @@
 pub mod actions;
 pub mod content;
 pub mod facts;
+pub mod may;
 pub mod pages;
 pub mod quality;
 pub mod remote_read;

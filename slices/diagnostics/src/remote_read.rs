@@ -238,6 +238,9 @@ pub enum Refused {
     /// The reader asked for the examination.
     #[error("the doctor who asked for the examination does not read it")]
     OwnRequest,
+    /// The title is too low to decide on reports.
+    #[error("the title is too low to decide on reports")]
+    TitleTooLow,
     /// The pictures are not graded yet.
     #[error("the pictures are not graded yet")]
     NotGraded,
@@ -256,6 +259,7 @@ impl Refused {
             Self::NotHolder => "diagnostics.refused.not_holder",
             Self::SamePerson => "diagnostics.refused.same_person",
             Self::OwnRequest => "diagnostics.refused.own_request",
+            Self::TitleTooLow => "diagnostics.refused.title_too_low",
             Self::NotGraded => "diagnostics.refused.not_graded",
             Self::NoReason => "diagnostics.refused.no_reason",
         }
@@ -411,6 +415,9 @@ impl CaseKind for RemoteRead {
                 if *by == author {
                     return Err(Refused::SamePerson);
                 }
+                if *by == requested_by {
+                    return Err(Refused::OwnRequest);
+                }
                 if reason.trim().is_empty() {
                     return Err(Refused::NoReason);
                 }
@@ -556,6 +563,8 @@ mod tests {
         let p = people();
         assert_eq!(RemoteRead::apply(waiting(&p), &take(p.doctor), at(0)), Err(Refused::OwnRequest));
         assert_eq!(RemoteRead::apply(drafted(&p), &approve(p.doctor), at(6)), Err(Refused::OwnRequest));
+        let back = Event::SendBack { by: p.doctor, reason: "wording".into(), note: String::new(), lease_minutes: 15 };
+        assert_eq!(RemoteRead::apply(drafted(&p), &back, at(6)), Err(Refused::OwnRequest));
     }
 
     #[test]

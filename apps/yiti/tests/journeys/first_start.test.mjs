@@ -2,7 +2,7 @@
 // centre and its technician are added, the machine is registered, and its study stands on the technician's list.
 
 import { after, before, test } from 'node:test';
-import { Yiti, assert, browser, openWindow, path, shared, signIn } from './support.mjs';
+import { Yiti, assert, browser, openWindow, path, pictures, signIn } from './support.mjs';
 
 const PASSWORD = 'ward round at seven';
 let yiti, chrome;
@@ -88,7 +88,7 @@ test('an empty installation is begun and takes its first picture', async () => {
     await admin.waitForSelector(`td:text-is("${title}")`);
   }
   await picture(admin, 'first-devices');
-  await yiti.store([path.join(shared, 'data/dicom/pydicom/CT_small.dcm')], { calling: 'CT-DS', called: 'YITI-DS' });
+  await yiti.store([path.join(pictures, 'ct_chest.dcm')], { calling: 'CT-DS', called: 'YITI-DS' });
   await technician.goto('/unmatched');
   await technician.waitForSelector('main :text("CompressedSamples")');
   await picture(technician, 'first-studies');

@@ -3,7 +3,7 @@
 
 import { after, before, test } from 'node:test';
 import { spawn } from 'node:child_process';
-import { Yiti, assert, binary, fs, path, run, shared } from './support.mjs';
+import { Yiti, assert, binary, fs, path, run, pictures } from './support.mjs';
 
 const SLICES = 300;
 const ROUNDS = 20;
@@ -19,7 +19,7 @@ after(async () => { await yiti.stop(); });
 async function slices(round) {
   const place = path.join(folder, `round-${round}`);
   fs.mkdirSync(place);
-  const sample = fs.readFileSync(path.join(shared, 'data/dicom/pydicom/CT_small.dcm'));
+  const sample = fs.readFileSync(path.join(pictures, 'ct_chest.dcm'));
   const files = [];
   for (let n = 0; n < SLICES; n += 1) {
     const file = path.join(place, `${String(n).padStart(3, '0')}.dcm`);

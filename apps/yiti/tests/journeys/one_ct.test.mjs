@@ -3,7 +3,7 @@
 // report, and a manager opens the figure down to this study.
 
 import { after, before, test } from 'node:test';
-import { Yiti, assert, browser, fs, path, pictureShown, run, shared, signIn } from './support.mjs';
+import { Yiti, assert, browser, fs, path, pictureShown, run, pictures, signIn } from './support.mjs';
 
 let yiti, chrome;
 before(async () => {
@@ -70,7 +70,7 @@ test('a CT of a township centre is read at headquarters', async (t) => {
     const files = [];
     for (const n of [1, 2, 3]) {
       const file = path.join(folder, `${n}.dcm`);
-      fs.copyFileSync(path.join(shared, 'data/dicom/pydicom/CT_small.dcm'), file);
+      fs.copyFileSync(path.join(pictures, 'ct_chest.dcm'), file);
       await run('dcmodify', ['-nb', '-q', '-gin', '-i', '(0008,0005)=ISO_IR 192', '-i', `(0008,0050)=${found.accession}`,
         '-i', `(0010,0010)=欧阳测试`, '-i', `(0010,0020)=${found.number}`, '-i', '(0010,0040)=M', '-i', '(0010,0030)=19600229',
         '-i', `(0020,000d)=${found.study}`, '-i', `(0020,000e)=${found.study}.1`, '-i', `(0020,0013)=${n}`, file]);

@@ -1,6 +1,6 @@
 // What the journeys share: a server of their own on a small synthetic county, a browser, and real DICOM clients.
 //
-// The binary is the one that `cargo build` made; a missing browser, client or sample file fails the journey.
+// The binary is the one that `cargo build` made; a missing browser or client fails the journey.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -14,7 +14,8 @@ import { createRequire } from 'node:module';
 
 export const run = promisify(execFile);
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
-export const shared = path.resolve(root, '../shared');
+// The sample pictures of the demonstration: they may be shipped, so that a clone alone has them.
+export const pictures = path.join(root, 'apps/yiti/demo/pictures');
 export const PASSWORD = 'yiti-demo-2026';
 // The browser driver is a package of `web/`.
 const { chromium } = createRequire(path.join(root, 'web/package.json'))('playwright-core');

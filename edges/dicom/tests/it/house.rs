@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,10 +48,6 @@ pub(crate) struct Group {
     pub(crate) doctor: Arc<Actor>,
     pub(crate) address: SocketAddr,
     pub(crate) router: Router,
-}
-
-pub(crate) fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/dicom").join(name)
 }
 
 /// All definitions below `definitions/`.
@@ -229,12 +225,17 @@ pub(crate) async fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), text)
 }
 
-/// A copy of a series in a folder of its own, changed by dcmodify.
+/// A copy of a series of the demonstration's pictures, whose files begin with `series`, in a folder of its own, changed
+/// by dcmodify.
 pub(crate) async fn copy_of(series: &str, changes: &[&str]) -> (tempfile::TempDir, Vec<String>) {
     let to = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder(series)).unwrap() {
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../apps/yiti/demo/pictures");
+    for entry in std::fs::read_dir(pictures).unwrap() {
         let from = entry.unwrap().path();
+        if !from.file_name().unwrap().to_string_lossy().starts_with(series) {
+            continue;
+        }
         let copy = to.path().join(from.file_name().unwrap());
         std::fs::copy(from, &copy).unwrap();
         files.push(copy.to_string_lossy().into_owned());

@@ -119,7 +119,7 @@ async fn pictures_with_the_accession_number_meet_their_order_and_start_the_clock
         let (patient, case, order) = group.request("王小东").await;
         let number = format!("(0008,0050)={}", order.accession_number);
         let id = format!("(0010,0020)={}", patient.number);
-        let (_folder, files) = copy_of("series_mr16", &["-m", &number, "-m", &id]).await;
+        let (_folder, files) = copy_of("mr_wrist", &["-m", &number, "-m", &id]).await;
         let study = uid_of(&files[0], "0020,000d").await;
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let (ok, text) = group.dcmtk("storescu", A, &files).await;
@@ -159,7 +159,7 @@ async fn what_does_not_fit_its_order_is_kept_and_listed_with_the_reason() {
     ] {
         let series = series(at);
         let changes: Vec<&str> = series.iter().map(String::as_str).chain(changes).flat_map(|one| ["-m", one]).collect();
-        let (_folder, files) = copy_of("series_mr16", &changes).await;
+        let (_folder, files) = copy_of("mr_wrist", &changes).await;
         let (ok, text) = group.dcmtk("storescu", A, &[&files[0]]).await;
         assert!(ok, "{reason}: {text}");
         let study = group.completed(&format!("2.25.1{at}")).await;
@@ -171,14 +171,14 @@ async fn what_does_not_fit_its_order_is_kept_and_listed_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_instance_twice_is_one_and_another_under_its_name_is_refused() {
     let (group, _store) = group().await;
-    let (_folder, files) = copy_of("series_mr16", &[]).await;
+    let (_folder, files) = copy_of("mr_wrist", &[]).await;
     let study = uid_of(&files[0], "0020,000d").await;
     for _ in 0..2 {
         let (ok, text) = group.dcmtk("storescu", A, &[&files[0]]).await;
         assert!(ok, "{text}");
     }
     assert_eq!(group.completed(&study).await.instance_count, 1);
-    let (_other, changed) = copy_of("series_mr16", &["-m", "(0008,1030)=ANOTHER"]).await;
+    let (_other, changed) = copy_of("mr_wrist", &["-m", "(0008,1030)=ANOTHER"]).await;
     let (_, text) = group.dcmtk("storescu", A, &["-v", &changed[0]]).await;
     assert!(text.to_lowercase().contains("0x111"), "{text}");
     // Another institution can neither add to the study nor learn that it is there.
@@ -191,7 +191,7 @@ async fn the_same_instance_twice_is_one_and_another_under_its_name_is_refused() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_study_whose_sender_vanished_is_completed_by_the_sweep() {
     let (group, _store) = group().await;
-    let (_folder, files) = copy_of("series_mr16", &[]).await;
+    let (_folder, files) = copy_of("mr_wrist", &[]).await;
     let study = uid_of(&files[0], "0020,000d").await;
     let (_, text) = group.dcmtk("storescu", A, &["--abort", &files[0]]).await;
     let platform = &group.house.platform;

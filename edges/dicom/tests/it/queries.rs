@@ -56,7 +56,7 @@ async fn reads(group: &Group) -> i64 {
 
 /// A series that CT-A has sent as it lies on disk, explicit little endian so that dcmtk changes nothing.
 async fn sent(group: &Group) -> (tempfile::TempDir, Vec<String>, String) {
-    let (folder, files) = copy_of("series_mr16", &[]).await;
+    let (folder, files) = copy_of("mr_wrist", &[]).await;
     let mut explicit = Vec::new();
     for file in &files {
         let to = format!("{file}.x");
@@ -218,7 +218,7 @@ async fn instances_handed_in_over_the_web_meet_their_order_too() {
     let (patient, case, order) = group.request("王小东").await;
     let number = format!("(0008,0050)={}", order.accession_number);
     let id = format!("(0010,0020)={}", patient.number);
-    let (_folder, paths) = copy_of("series_mr16", &["-m", &number, "-m", &id]).await;
+    let (_folder, paths) = copy_of("mr_wrist", &["-m", &number, "-m", &id]).await;
     let files: Vec<Vec<u8>> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
     let study = uid_of(&paths[0], "0020,000d").await;
     let mut reader = group.signed_in("reader", "radiologist", group.house.lead).await;
@@ -236,7 +236,7 @@ async fn instances_handed_in_over_the_web_meet_their_order_too() {
     assert!(ok, "{text}");
     assert_eq!(group.study(&study).await.unwrap().instance_count, 16);
     // One good, one of another study, one unreadable.
-    let (_other, others) = copy_of("series_mr16", &["-m", "(0020,000d)=2.25.77", "-m", "(0008,0018)=2.25.78"]).await;
+    let (_other, others) = copy_of("mr_wrist", &["-m", "(0020,000d)=2.25.77", "-m", "(0008,0018)=2.25.78"]).await;
     let mixed = [files[0].clone(), std::fs::read(&others[0]).unwrap(), b"no DICOM at all, only words".to_vec()];
     let got = post(&mut technician, &path, &mixed).await;
     assert_eq!(got.status, StatusCode::ACCEPTED, "{}", got.text());

@@ -15,6 +15,7 @@ use super::reading::{self, Opened};
 use super::shared::{self, Doctor, Examined, SectionField, SectionText, shown};
 use crate::actions::{self, Error};
 use crate::content;
+use crate::may::Deed;
 use crate::remote_read::{Refused, State};
 use crate::settings::Definitions;
 use crate::store;
@@ -95,14 +96,13 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, wish: Wish) -> Result<A
             before = versions.first().map(actions::content_of).transpose()?;
             compared = ui.t_with("readings.compared_version", &[("version", &issued.version.to_string())]);
         }
-        if *wrote == person {
-            Mode::Author
-        } else if read.requested_by == person {
-            Mode::Own
-        } else if visitor.actor.title < definitions.settings.approver_title_min {
-            Mode::Title
-        } else {
-            Mode::Approve
+        let doctor = actions::doctor(&definitions, person, visitor.actor.title, read.priority, app.now());
+        match case.state.may(Deed::Decide, &doctor) {
+            Ok(()) => Mode::Approve,
+            Err(Refused::SamePerson) => Mode::Author,
+            Err(Refused::OwnRequest) => Mode::Own,
+            Err(Refused::TitleTooLow) => Mode::Title,
+            Err(_) => Mode::NotNow,
         }
     } else {
         Mode::NotNow

@@ -23,6 +23,7 @@ impl From<Error> for Problem {
                     | Refused::NotHolder
                     | Refused::SamePerson
                     | Refused::OwnRequest
+                    | Refused::TitleTooLow
                     | Refused::NotGraded
                     | Refused::NoReason => {}
                 }
@@ -45,12 +46,9 @@ impl From<Error> for Problem {
             Error::Report(yiti_record::report::Refused::SamePerson) => Self::refused(Refused::SamePerson.key()),
             Error::Report(error) => Self::failed(error),
             Error::Patient(yiti_record::patient::Refused::Store(error)) => error.into(),
-            Error::ScoreSheet(_)
-            | Error::Question
-            | Error::OtherName
-            | Error::UnknownReason(_)
-            | Error::TitleTooLow
-            | Error::Patient(_) => Self::refused(key),
+            Error::ScoreSheet(_) | Error::Question | Error::OtherName | Error::UnknownReason(_) | Error::Patient(_) => {
+                Self::refused(key)
+            }
         }
     }
 }

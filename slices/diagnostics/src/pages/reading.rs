@@ -16,7 +16,8 @@ use super::readings::{take_next_in, until};
 use super::shared::{self, Examined, SectionField, SectionText, shown};
 use crate::actions::{self, Error};
 use crate::content::{self, Content};
-use crate::remote_read::{RemoteRead, State};
+use crate::may::{Deed, Doctor};
+use crate::remote_read::{Refused, RemoteRead, State};
 use crate::settings::{Definitions, Template as ReportTemplate};
 use crate::store::{self, ReadRow};
 
@@ -97,20 +98,19 @@ pub(super) async fn open(app: &App, visitor: &Visitor, id: CaseId, permission: &
         .await
 }
 
-fn mode(app: &App, visitor: &Visitor, read: &ReadRow, state: &State) -> Mode {
-    let person = visitor.session.person;
-    let before_grade =
-        || app.platform().kit.get::<Definitions>().settings.read_before_grade.contains(read.priority.key());
-    let is_own = read.requested_by == person;
+/// What the page is about for `doctor`.
+fn mode(state: &State, doctor: &Doctor) -> Mode {
     match state {
         State::Requested { .. } | State::RepeatAsked { .. } | State::Revoked { .. } => Mode::NoPictures,
-        State::Drafting { reader, .. } if *reader == person => Mode::Write,
-        State::Uploaded { .. } | State::Waiting { .. } if is_own => Mode::Own,
-        State::Uploaded { .. } if !before_grade() => Mode::Ungraded,
-        State::Uploaded { .. } | State::Waiting { .. } => Mode::Take,
-        State::Drafting { .. } if read.lease_until.is_some_and(|until| app.now() < until) => Mode::Held,
-        State::Drafting { .. } if is_own => Mode::Own,
-        State::Drafting { .. } => Mode::Take,
+        State::Drafting { reader, .. } if *reader == doctor.person => Mode::Write,
+        State::Uploaded { .. } | State::Waiting { .. } | State::Drafting { .. } => {
+            match state.may(Deed::Take, doctor) {
+                Err(Refused::OwnRequest) => Mode::Own,
+                Err(Refused::NotGraded) => Mode::Ungraded,
+                Err(_) => Mode::Held,
+                Ok(()) => Mode::Take,
+            }
+        }
         State::Drafted { .. } => Mode::Drafted,
         State::Issued { .. } => Mode::Issued,
     }
@@ -124,26 +124,23 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, form: Option<Form>) -> 
     let seen = shared::examined(app, &mut reader, lang, &read, &patient).await?;
     let draft = store::draft(&mut reader, id).await?;
     let template = definitions.template_of(&read.exam_code).ok_or(Problem::NotFound)?;
-    let mode = mode(app, visitor, &read, &case.state);
+    let case = actions::with_row_lease(case, &read);
+    let doctor = actions::doctor(&definitions, visitor.session.person, visitor.actor.title, read.priority, app.now());
+    let mode = mode(&case.state, &doctor);
     let (revision, is_new) = (draft.as_ref().map_or(0, |draft| draft.revision), draft.is_none());
     let content = draft.as_ref().map(|draft| draft.content.clone()).unwrap_or_default();
     let sections = match mode {
         Mode::Write => Vec::new(),
         _ => shared::sections(&definitions, lang, &read.exam_code, &content, None),
     };
-    let (sent_back, is_first) = match &case.state {
-        State::Drafting { sent_back, addendum_to, .. } => (sent_back.clone(), addendum_to.is_none()),
-        State::Uploaded { .. } | State::Waiting { .. } => (None, true),
-        _ => (None, false),
-    };
-    let returned = match sent_back {
-        Some(back) => Some(Returned {
+    let returned = match &case.state {
+        State::Drafting { sent_back: Some(back), .. } => Some(Returned {
             by: shared::doctor(&mut reader, lang, back.by).await?.name,
             at: ui.short_time(&back.at),
             reason: shared::reason(&definitions.settings.return_reasons, &back.reason, lang),
-            note: back.note,
+            note: back.note.clone(),
         }),
-        None => None,
+        _ => None,
     };
     let holder = match (&case.state, mode) {
         (State::Drafting { reader: holder, .. }, _) => shared::doctor(&mut reader, lang, *holder).await?.name,
@@ -164,8 +161,8 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, form: Option<Form>) -> 
         until: until(read.lease_until),
         saved_at: draft.map_or_else(String::new, |draft| clock(draft.saved_at)),
         repeat_reasons: shared::reasons(&definitions.settings.repeat_reasons, lang),
-        may_ask_repeat: is_first && matches!(mode, Mode::Write | Mode::Take | Mode::Ungraded) && returned.is_none(),
-        may_approve: visitor.may("diagnostics.approve"),
+        may_ask_repeat: case.state.may(Deed::AskRepeat, &doctor).is_ok(),
+        may_approve: visitor.may("diagnostics.approve") && case.state.may(Deed::Decide, &doctor).is_ok(),
         report: read.report.map_or_else(String::new, |report| format!("/reports/{report}")),
         ui,
         seen,

@@ -14,6 +14,7 @@ use super::branch::mark_of;
 use super::shared::{self, age, modality, sex, shown};
 use super::{approve, breach, reading};
 use crate::actions::{self, Error};
+use crate::may;
 use crate::settings::Definitions;
 use crate::store::{self, Filter, Line};
 
@@ -193,16 +194,16 @@ fn row(app: &App, visitor: &Visitor, ui: &Ui, line: Line) -> RowView {
     let definitions = app.platform().kit.get::<Definitions>();
     let (person, now) = (Some(visitor.session.person), app.now());
     let is_held = line.lease_until.is_some_and(|until| now < until);
-    let may_approve =
-        visitor.may("diagnostics.approve") && visitor.actor.title >= definitions.settings.approver_title_min;
-    let before_grade = definitions.settings.read_before_grade.contains(line.priority.key());
-    let is_own_request = person == Some(line.requested_by);
+    let doctor = actions::doctor(&definitions, visitor.session.person, visitor.actor.title, line.priority, now);
+    let is_own_request = doctor.person == line.requested_by;
+    let may_approve = visitor.may("diagnostics.approve")
+        && line.author.is_some_and(|author| may::decide(&doctor, author, line.requested_by).is_ok());
     let act = match line.status.as_str() {
         "waiting" if !is_own_request => Act::Take,
-        "uploaded" if before_grade && !is_own_request => Act::Take,
+        "uploaded" if doctor.before_grade && !is_own_request => Act::Take,
         "drafting" | "returned" if line.reader == person => Act::Write,
         "drafting" | "returned" if !is_held && !is_own_request => Act::Take,
-        "drafted" if may_approve && line.author != person && !is_own_request => Act::Approve,
+        "drafted" if may_approve => Act::Approve,
         _ => Act::Look,
     };
     RowView {

@@ -329,6 +329,7 @@ fn every_refusal_has_words_in_both_languages() {
         Refused::NotHolder.key(),
         Refused::SamePerson.key(),
         Refused::OwnRequest.key(),
+        Refused::TitleTooLow.key(),
         Refused::NotGraded.key(),
         Refused::NoReason.key(),
         "diagnostics.refused.held",
@@ -341,7 +342,6 @@ fn every_refusal_has_words_in_both_languages() {
         "unknown_exam",
         "question",
         "unknown_reason",
-        "title_too_low",
         "has_pictures",
         "draft_moved",
         "patient",
@@ -424,7 +424,11 @@ async fn one_examination_from_request_to_addendum() {
         assert!(matches!(own, Err(Error::Refused(Refused::SamePerson))));
         let low =
             clinic.act(&clinic.resident, move |cx| Box::pin(async move { actions::approve(cx, id, None).await })).await;
-        assert!(matches!(low, Err(Error::TitleTooLow)));
+        assert!(matches!(low, Err(Error::Refused(Refused::TitleTooLow))));
+        let low = clinic
+            .act(&clinic.resident, move |cx| Box::pin(async move { actions::send_back(cx, id, "wording", "").await }))
+            .await;
+        assert!(matches!(low, Err(Error::Refused(Refused::TitleTooLow))));
         let issued = clinic.approve(id, None).await;
         assert_eq!(issued.version, 1);
         let ended = clocks(&clinic, id).await;
