@@ -147,8 +147,7 @@ fn since(now: Timestamp) -> Timestamp {
 
 async fn show(State(app): State<App>, visitor: Visitor) -> Answer {
     let ui = Ui::new(&app, &visitor, "home.title").await;
-    let mut reader = app.platform().store.read().await?;
-    let counts = task::counts(&mut reader, &visitor.actor, app.now()).await?;
+    let counts = task::counts(&mut app.platform().store.read().await?, &visitor.actor, app.now()).await?;
     let (lines, messages, under_way) = waiting_parts(&app, &visitor, &ui).await?;
     let mut entries: Vec<Entry> = Vec::new();
     for (permission, href, icon, key, counted) in ENTRIES {

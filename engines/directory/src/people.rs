@@ -190,9 +190,13 @@ pub async fn add_post(tx: &mut Tx, post: &Post) -> Result<(), Error> {
 /// Ends a post with `until_on` as its last day.
 ///
 /// # Errors
-/// [`Error::Stale`] when there is no such post.
-pub async fn end_post(tx: &mut Tx, post: PostId, until_on: Date) -> Result<(), Error> {
-    tx.execute_one(sql!("update post set until_on = $2 where id = $1"), args![post.0, until_on]).await
+/// [`Error::Stale`] when there is no such post, or when it had ended before `today`.
+pub async fn end_post(tx: &mut Tx, post: PostId, until_on: Date, today: Date) -> Result<(), Error> {
+    tx.execute_one(
+        sql!("update post set until_on = $2 where id = $1 and coalesce(until_on, '9999-12-31') >= $3"),
+        args![post.0, until_on, today],
+    )
+    .await
 }
 
 /// The person of an identifier.

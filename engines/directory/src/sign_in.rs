@@ -236,18 +236,24 @@ pub fn one_time_password(length_min: usize) -> Result<String, secrets::NoSecret>
 /// Closes an account, or opens a closed one again.
 ///
 /// # Errors
-/// [`Error::Stale`] when there is no such account.
+/// [`Error::Stale`] when there is no such account, or when it is so already.
 pub async fn set_disabled(tx: &mut Tx, person: PersonId, is_disabled: bool) -> Result<(), Error> {
-    tx.execute_one(sql!("update account set is_disabled = $2 where person_id = $1"), args![person.0, is_disabled]).await
+    tx.execute_one(
+        sql!("update account set is_disabled = $2 where person_id = $1 and is_disabled <> $2"),
+        args![person.0, is_disabled],
+    )
+    .await
 }
 
 /// Opens a locked account again.
 ///
 /// # Errors
-/// [`Error::Stale`] when there is no such account.
+/// [`Error::Stale`] when there is no such account, or when it is not locked.
 pub async fn unlock(tx: &mut Tx, person: PersonId) -> Result<(), Error> {
     tx.execute_one(
-        sql!("update account set failed_count = 0, locked_until = null where person_id = $1"),
+        sql!(
+            "update account set failed_count = 0, locked_until = null where person_id = $1 and locked_until is not null"
+        ),
         args![person.0],
     )
     .await

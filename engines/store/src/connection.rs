@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use sqlx::{Postgres, Sqlite, pool::PoolConnection, postgres::PgArguments, query::Query, sqlite::SqliteArguments};
 
+use crate::held::Held;
 use crate::journal::Head;
 use crate::{Error, Row, Sql, Value};
 
@@ -17,6 +18,8 @@ pub(crate) enum Link {
 /// Asks the database. Borrowed from [`Store::read`](crate::Store::read), given back when dropped.
 pub struct Reader {
     pub(crate) link: Link,
+    /// `None` for the writer's own.
+    pub(crate) _held: Option<Held>,
 }
 
 /// The writer's transaction as one act sees it.
@@ -113,7 +116,7 @@ impl Reader {
 
 impl Tx {
     pub(crate) fn new(link: Link) -> Self {
-        Self { reader: Reader { link }, head: None, appended: false, changed: false }
+        Self { reader: Reader { link, _held: None }, head: None, appended: false, changed: false }
     }
 
     /// Gives the connection up for good.

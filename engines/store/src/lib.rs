@@ -21,6 +21,7 @@ mod checkpoint;
 mod connection;
 mod error;
 mod group;
+mod held;
 pub mod journal;
 mod kept;
 mod migrate;

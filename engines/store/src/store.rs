@@ -16,6 +16,7 @@ use crate::blobs::{Appender, Digest, NewBlob, Place, Segments};
 use crate::checkpoint::{self, Committed, LOG_PAGES_MAX};
 use crate::connection::{Link, Reader, Tx};
 use crate::group::{Job, Typed, Writer};
+use crate::held::Held;
 use crate::kept::Kept;
 use crate::migrate::{Dialect, Migration, migrator};
 use crate::{Act, Error, args, journal, sql};
@@ -157,17 +158,35 @@ impl Store {
         &self.inner.kept
     }
 
-    /// Borrows a reader.
+    /// Borrows a reader. A task holds one at most: give it back before something is called that borrows its own.
     ///
     /// # Errors
     /// [`Error::Database`] when none becomes free in time.
+    ///
+    /// # Panics
+    /// With debug assertions, when the task holds one already.
     pub async fn read(&self) -> Result<Reader, Error> {
-        Ok(Reader {
-            link: match &self.inner.readers {
-                Readers::Lite(pool) => Link::Lite(pool.acquire().await?),
-                Readers::Pg(pool) => Link::Pg(pool.acquire().await?),
-            },
-        })
+        self.reader(Held::begin()).await
+    }
+
+    /// Borrows a reader for one of several questions that a task asks beside each other (`try_join`). None of them may
+    /// ask for another reader before it has given back its own.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    ///
+    /// # Panics
+    /// With debug assertions, when the task holds one from [`Store::read`].
+    pub async fn read_beside(&self) -> Result<Reader, Error> {
+        self.reader(Held::beside()).await
+    }
+
+    async fn reader(&self, held: Held) -> Result<Reader, Error> {
+        let link = match &self.inner.readers {
+            Readers::Lite(pool) => Link::Lite(pool.acquire().await?),
+            Readers::Pg(pool) => Link::Pg(pool.acquire().await?),
+        };
+        Ok(Reader { link, _held: Some(held) })
     }
 
     /// All bytes of a digest, checked against it.

@@ -88,10 +88,12 @@ impl State {
             | (Self::Issued { requested_by, .. }, Deed::AddTo) => read(doctor, *requested_by),
             (Self::Drafting { requested_by, reader, lease_until, .. }, Deed::Take) => {
                 read(doctor, *requested_by)?;
-                if *reader != doctor.person && doctor.at < *lease_until {
-                    return Err(Refused::Held { reader: *reader, until: *lease_until });
+                match *reader {
+                    // Whoever holds it writes on; there is nothing to take.
+                    reader if reader == doctor.person => not_now,
+                    reader if doctor.at < *lease_until => Err(Refused::Held { reader, until: *lease_until }),
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             (Self::Drafting { reader, .. }, Deed::Write) => {
                 if *reader == doctor.person {

@@ -10,8 +10,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use yiti::demo::{self, county::SignIn, readings::Filled};
 use yiti::site::{self, Options};
-use yiti_directory::{Platform, session};
-use yiti_kernel::{Lang, SystemClock};
+use yiti_directory::{DepartmentId, InstitutionId, PersonId, Platform, PostId, people, session};
+use yiti_kernel::{Lang, SignedDuration, SystemClock, time};
 use yiti_store::{args, sql};
 use yiti_web::Access;
 
@@ -55,8 +55,21 @@ impl World {
     }
 
     pub(crate) async fn token(&self, sign_in: &SignIn, lang: Lang) -> String {
-        let who = (sign_in.person, sign_in.post, lang);
+        self.session(sign_in.person, sign_in.post, lang).await
+    }
+
+    /// The cookie of someone in a post.
+    pub(crate) async fn session(&self, person: PersonId, post: PostId, lang: Lang) -> String {
+        let who = (person, post, lang);
         session::open(&self.platform.store, who, "test", self.platform.now(), &self.limits).await.unwrap()
+    }
+
+    /// The first department of a kind at an institution.
+    pub(crate) async fn department(&self, institution: InstitutionId, kind: &str) -> Option<DepartmentId> {
+        let mut reader = self.platform.store.read().await.unwrap();
+        let scope = self.platform.tree().get(institution).unwrap().scope;
+        let all = people::departments(&mut reader, scope).await.unwrap();
+        all.into_iter().find(|one| one.institution == institution && one.kind == kind).map(|one| one.id)
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> (StatusCode, String) {
@@ -73,7 +86,8 @@ impl World {
 
     async fn answer(&self, request: Builder, path: &str, token: &str, body: Body) -> (StatusCode, String) {
         let request = request.header(header::COOKIE, format!("yiti={token}")).body(body).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        // As a task of its own, as requests are when they are served.
+        let response = tokio::spawn(self.router.clone().oneshot(request)).await.unwrap().unwrap();
         let status = response.status();
         let is_text = response
             .headers()
@@ -88,11 +102,6 @@ impl World {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    async fn one(&self, sql: yiti_store::Sql) -> String {
-        let row = self.platform.store.read().await.unwrap().one(sql, args![]).await.unwrap();
-        row.get::<yiti_kernel::Uuid>("id").map(|id| id.simple().to_string()).or_else(|_| row.get("id")).unwrap()
-    }
-
     /// A path with its places filled by something that is there.
     async fn filled(&self, path: &str) -> String {
         if path == "/figures/turnaround/records" {
@@ -105,47 +114,96 @@ impl World {
             return html[start..end].replace("&amp;", "&").replace("&#38;", "&");
         }
         let Some(open) = path.find('{') else { return path.to_owned() };
-        let branch = sql!("select id from remote_read where status = 'waiting' limit 1");
-        let value = if path.ends_with("/revoke") {
-            self.one(sql!("select id from remote_read where status = 'requested' limit 1")).await
-        } else if path.starts_with("/studies/") && path.ends_with("/match") {
-            self.one(sql!("select id from imaging_study where unmatched_reason is not null limit 1")).await
-        } else if path.starts_with("/studies/") {
-            // One of the branch whose technician signs in.
-            self.one(sql!(
-                "select r.id from remote_read r join post p on p.institution_id = r.institution_id
-                 join account a on a.person_id = p.person_id
-                 where r.status = 'uploaded' and a.login = 'tech' limit 1"
-            ))
-            .await
-        } else if path.ends_with("/approve") {
-            self.one(sql!("select id from remote_read where status = 'drafted' limit 1")).await
-        } else if path.starts_with("/requests/") || path.starts_with("/readings/") {
-            self.one(branch).await
-        } else if path.starts_with("/reports/") {
-            self.one(sql!("select report_id as id from report_version limit 1")).await
-        } else if path.starts_with("/drg/settlement/") {
+        let state = match path {
+            _ if path.ends_with("/revoke") => "requested",
+            _ if path.ends_with("/approve") => "drafted",
+            _ if path.starts_with("/studies/") && !path.ends_with("/match") => "uploaded",
+            _ if path.starts_with("/requests/") || path.starts_with("/readings/") => "waiting",
             // A correction, which has everything that a run may have.
-            self.one(sql!("select id from drg_settlement_run where previous_id is not null limit 1")).await
+            _ if path.starts_with("/drg/settlement/") => "corrects a frozen one",
+            _ if path.starts_with("/drg/stays/") => "draft",
+            _ => "",
+        };
+        let things = self.things(path).await;
+        let (_, value) =
+            things.iter().find(|(of, _)| of.contains(state)).unwrap_or_else(|| panic!("{path}: {things:?}"));
+        let close = path.find('}').unwrap();
+        format!("{}{value}{}", &path[..open], &path[close + 1..])
+    }
+
+    /// What the place of a path can be filled with: one thing of every state, with its state.
+    pub(crate) async fn things(&self, path: &str) -> Vec<(String, String)> {
+        let sql = if path.starts_with("/studies/") && path.ends_with("/match") {
+            sql!(
+                "select id, unmatched_reason as state from imaging_study where unmatched_reason is not null order by id"
+            )
+        } else if ["/studies/", "/requests/", "/readings/"].iter().any(|start| path.starts_with(start)) {
+            // Of the branch whose technician signs in, where it has one in that state, asked for by its doctor.
+            sql!(
+                "select r.id, r.status as state from remote_read r
+                 order by (case when r.requested_by = (select person_id from account where login = 'doctor') then 0
+                     when r.institution_id = (select p.institution_id from post p join account a
+                         on a.person_id = p.person_id where a.login = 'tech') then 1 else 2 end), r.id"
+            )
+        } else if path.starts_with("/reports/") {
+            sql!(
+                "select distinct v.report_id as id, (case when r.requested_by = (select person_id from account
+                     where login = 'doctor') then 'asked for by the doctor' else 'asked for by someone' end) as state
+                 from report_version v join remote_read r on r.report_id = v.report_id order by v.report_id"
+            )
+        } else if path.starts_with("/drg/settlement/") {
+            sql!(
+                "select id, status || (case when previous_id is null then '' else ', corrects a frozen one' end) as state
+                 from drg_settlement_run order by month desc, id"
+            )
         } else if path.starts_with("/drg/clearing/") {
-            self.one(sql!("select id from drg_clearing limit 1")).await
+            sql!("select id, status as state from drg_clearing order by id")
         } else if path.starts_with("/drg/regroup/") {
-            self.one(sql!("select id from drg_regroup_run limit 1")).await
+            sql!("select id, status as state from drg_regroup_run order by id")
         } else if path.starts_with("/drg/import/") {
-            self.one(sql!("select id from front_page_import where refused_count > 0 limit 1")).await
+            sql!("select id, '' as state from front_page_import where refused_count > 0 order by id")
         } else if path.starts_with("/drg/stays/") {
-            self.one(sql!("select id from drg_stay where status = 'draft' limit 1")).await
+            sql!("select id, status as state from drg_stay order by id")
+        } else if path.starts_with("/drg/quarter/entries/") {
+            sql!(
+                "select id, kind || (case when done_at is null then '' else ', done' end) as state
+                 from drg_quarter_entry order by id"
+            )
         } else if path.starts_with("/verify/") {
-            self.one(sql!("select verification_code as id from report_version limit 1")).await
+            sql!("select verification_code as id, '' as state from report_version order by verification_code")
         } else if path.starts_with("/people/") {
-            self.one(sql!("select id from person order by employee_number limit 1")).await
+            sql!("select person_id as id, role as state from post where until_on is null order by post.id")
+        } else if path.starts_with("/posts/") {
+            sql!("select id, role as state from post where until_on is null order by id")
+        } else if path.starts_with("/rota/duty/") {
+            // A shift of this week at the lead hospital, which the page of its head shows at once.
+            sql!(
+                "select d.id, '' as state from duty d join department w on w.id = d.department_id
+                 join institution i on i.id = w.institution_id
+                 where i.kind = 'lead_hospital' and d.starts_at between $1 and $2 order by w.name, d.starts_at, d.id"
+            )
+        } else if path.starts_with("/messages/") {
+            sql!("select id, permission as state from notice order by created_at desc, id")
         } else if path.starts_with("/patients/") {
-            self.one(sql!("select patient_id as id from remote_read limit 1")).await
+            sql!("select patient_id as id, '' as state from remote_read order by id")
         } else {
             panic!("say in this test what fills {path}");
         };
-        let close = path.find('}').unwrap();
-        format!("{}{value}{}", &path[..open], &path[close + 1..])
+        let today = time::day(self.platform.now());
+        let monday =
+            today.saturating_sub(SignedDuration::from_hours(24 * i64::from(today.weekday().to_monday_zero_offset())));
+        let week = (time::day_start(monday), time::day_start(monday.saturating_add(SignedDuration::from_hours(144))));
+        let asked = if path.starts_with("/rota/duty/") { args![week.0, week.1].to_vec() } else { Vec::new() };
+        let rows = self.platform.store.read().await.unwrap().rows(sql, &asked).await.unwrap();
+        let mut found: Vec<(String, String)> = Vec::new();
+        for row in rows {
+            let state: String = row.get("state").unwrap();
+            if !found.iter().any(|(known, _)| *known == state) {
+                let id = row.get::<yiti_kernel::Uuid>("id").map(|id| id.simple().to_string());
+                found.push((state, id.or_else(|_| row.get("id")).unwrap()));
+            }
+        }
+        found
     }
 }
 

@@ -126,7 +126,9 @@ async fn an_ended_post_ends_what_it_allowed_within_seconds() {
     let (post, yesterday) = (actor.post.unwrap(), yiti_kernel::civil::date(2026, 3, 9));
     let store = &site.house.platform.store;
     store
-        .write(move |tx| Box::pin(async move { yiti_directory::people::end_post(tx, post, yesterday).await }))
+        .write(move |tx| {
+            Box::pin(async move { yiti_directory::people::end_post(tx, post, yesterday, yesterday).await })
+        })
         .await
         .unwrap();
     site.house.clock.advance(SignedDuration::from_secs(5));

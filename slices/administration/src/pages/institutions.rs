@@ -83,6 +83,7 @@ struct InstitutionsPage {
 }
 
 async fn shown(app: &App, visitor: &Visitor, form: Form, department: Form) -> Result<InstitutionsPage, Problem> {
+    let ui = Ui::new(app, visitor, "institutions.title").await;
     let (tree, scope) = (app.platform().tree(), visitor.actor.scope);
     let mut reader = app.platform().store.read().await?;
     let departments = people::departments(&mut reader, scope).await?;
@@ -97,7 +98,6 @@ async fn shown(app: &App, visitor: &Visitor, form: Form, department: Form) -> Re
             }
         }
     }
-    let ui = Ui::new(app, visitor, "institutions.title").await;
     let people_at = |id: InstitutionId| at_place.get(&id).map_or(0, HashSet::len);
     let mut nodes: Vec<Node> = Vec::new();
     for node in tree.within(scope) {

@@ -343,7 +343,7 @@ async fn end_post(State(app): State<App>, visitor: Visitor, Path(id): Path<PostI
     let to = act_once(&app, &visitor, form.act_key(), move |cx| {
         Box::pin(async move {
             cx.allow("directory.write", post.institution)?;
-            people::end_post(cx.tx, id, until_on).await?;
+            people::end_post(cx.tx, id, until_on, time::day(cx.now)).await?;
             let detail = json!({ "person": person, "until_on": until_on.to_string() });
             cx.journal("directory.end_post", ("post", Some(id.0)), None, detail).await?;
             Ok::<_, Error>(format!("/people/{person}"))

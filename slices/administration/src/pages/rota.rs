@@ -235,6 +235,10 @@ async fn add_duty(State(app): State<App>, visitor: Visitor, mut form: Form) -> A
         Box::pin(async move {
             let place = people::department(cx.tx, department).await?;
             cx.allow("duty.write", place.institution)?;
+            let posts = people::posts_of(cx.tx, person).await?;
+            if !posts.iter().any(|post| post.department == Some(department) && post.is_held_on(day)) {
+                return Err(Error::Field { field: "person", key: "rota.no_member" });
+            }
             duty::add(cx.tx, &new).await.map_err(|e| Error::taken(e, "person", "rota.taken"))?;
             let detail = json!({ "person": person, "kind": new.kind, "starts_at": time::minute_text(new.starts_at) });
             cx.journal("duty.add", ("duty", Some(new.id)), None, detail).await?;

@@ -24,6 +24,7 @@ use yiti_web::{
 use super::branch::{due_of, journal_list, mark_of, sex_and_age, sexes, status_word, strip, viewer_path};
 use super::breach;
 use crate::actions::{self, Error, NewRequest};
+use crate::remote_read::Refused;
 use crate::settings::Definitions;
 use crate::store::{self, Filter, ReadRow};
 
@@ -666,8 +667,7 @@ async fn progress(
         grade,
         clocks,
         events: events(ui, &definitions, platform, &history),
-        can_revoke: visitor.may("diagnostics.request")
-            && matches!(row.status.as_str(), "requested" | "uploaded" | "repeat_asked" | "waiting"),
+        can_revoke: visitor.may("diagnostics.request") && can_be_revoked(&row),
         revoke: format!("/requests/{id}/revoke"),
     };
     Ok(Some((patient, row, progress)))
@@ -818,9 +818,17 @@ struct RevokePage {
     href: String,
 }
 
+/// Until a reader takes the study, its request can be taken back.
+fn can_be_revoked(row: &ReadRow) -> bool {
+    matches!(row.status.as_str(), "requested" | "uploaded" | "repeat_asked" | "waiting")
+}
+
 async fn revoke_page(app: &App, visitor: &Visitor, id: CaseId, form: Form) -> Result<RevokePage, Problem> {
     let ui = Ui::new(app, visitor, "requests.revoke").await;
     let row = store::get(&mut app.platform().store.read().await?, visitor.actor.scope, id).await?;
+    if !can_be_revoked(&row) {
+        return Err(Error::from(Refused::NotNow { status: "taken", event: "revoke" }).into());
+    }
     let whose = row.patient;
     let opened = app
         .platform()

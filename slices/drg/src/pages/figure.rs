@@ -249,7 +249,7 @@ pub(super) async fn reach(app: &App, visitor: &Visitor) -> Result<Reach, Problem
 /// The finished stays that a question is about.
 pub(super) async fn stays(app: &App, reach: &Reach, question: &Question) -> Result<Vec<Stay>, Problem> {
     let Some(days) = question.days() else { return Ok(Vec::new()) };
-    let mut reader = app.platform().store.read().await?;
+    let mut reader = app.platform().store.read_beside().await?;
     Ok(rows::stays(&mut reader, reach, &question.slice, days).await?)
 }
 
@@ -258,7 +258,7 @@ pub(super) async fn yardstick(app: &App, question: &Question) -> Result<Yardstic
     let analysis = app.platform().kit.get::<Analysis>();
     let Some((from, _)) = question.days() else { return Ok(Yardstick::default()) };
     let everywhere = app.platform().tree().whole();
-    let mut reader = app.platform().store.read().await?;
+    let mut reader = app.platform().store.read_beside().await?;
     let sums = rows::reference(&mut reader, everywhere, analysis.compare.span(from)).await?;
     Ok(analysis.compare.yardstick(&sums))
 }
@@ -266,7 +266,7 @@ pub(super) async fn yardstick(app: &App, question: &Question) -> Result<Yardstic
 /// The finished stays that a question is about, summed for lines.
 pub(super) async fn sums(app: &App, reach: &Reach, question: &Question, by: &[By]) -> Result<Vec<GroupSum>, Problem> {
     let Some(days) = question.days() else { return Ok(Vec::new()) };
-    let mut reader = app.platform().store.read().await?;
+    let mut reader = app.platform().store.read_beside().await?;
     Ok(rows::sums(&mut reader, reach, &question.slice, days, by).await?)
 }
 
@@ -281,7 +281,7 @@ impl Before {
         let days = question.days_before();
         let earlier = async {
             let Some(days) = days else { return Ok(Vec::new()) };
-            let mut reader = app.platform().store.read().await?;
+            let mut reader = app.platform().store.read_beside().await?;
             Ok::<_, Problem>(rows::sums(&mut reader, reach, &question.slice, days, &[]).await?)
         };
         let analysis = app.platform().kit.get::<Analysis>();

@@ -184,7 +184,7 @@ async fn live(app: &App, visitor: &Visitor, quarter: Quarter) -> Result<Live, Pr
     let question = Question::of_months(from, until);
     let reach = Reach::all(visitor.actor.scope);
     let failures = async {
-        let mut reader = app.platform().store.read().await?;
+        let mut reader = app.platform().store.read_beside().await?;
         Ok::<_, Problem>(rows::failures(&mut reader, &reach, &rows::Slice::default(), (from, until)).await?)
     };
     let (sums, yardstick, failed) =
