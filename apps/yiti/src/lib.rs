@@ -5,10 +5,12 @@
 //! - [`home`]: the first page of every role, and messages.
 //! - [`import`]: the command that takes in front pages.
 //! - [`group`]: the command that groups tables.
+//! - [`backup`]: the commands that back up, restore and rehearse a restore.
 //! - [`demo`]: the synthetic county.
 //!
 //! Leaves out: rules. Nothing is decided here.
 
+pub mod backup;
 pub mod definitions;
 pub mod demo;
 pub mod group;

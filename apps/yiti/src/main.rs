@@ -1,4 +1,5 @@
-//! The one binary: `yiti serve`, `yiti demo`, `yiti import`, `yiti group`, `yiti journal verify`, `yiti check`.
+//! The one binary: `yiti serve`, `yiti demo`, `yiti import`, `yiti group`, `yiti backup`, `yiti restore`,
+//! `yiti journal verify`, `yiti check`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use yiti::demo::readings::Filled;
 use yiti::site::{self, Options};
-use yiti::{definitions, demo, group, import};
+use yiti::{backup, definitions, demo, group, import};
 use yiti_store::Store;
 
 /// One body: the platform a hospital group runs on.
@@ -51,6 +52,10 @@ enum Command {
     },
     /// Groups a table of inpatient stays by a DRG scheme.
     Group(Box<group::Arguments>),
+    /// Copies everything into a folder, while the server runs or not.
+    Backup(backup::Backup),
+    /// Puts a backup back into an empty place, or tries with --drill whether it could be.
+    Restore(backup::Restore),
     /// Works on the journal.
     Journal {
         #[command(subcommand)]
@@ -134,6 +139,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return demonstrate(&at.options(), keep, demo::Size { residents, readings, stays }, fill_only).await;
         }
         Command::Import { what } => return import::run(what).await,
+        Command::Backup(asked) => return backup::back_up(asked).await,
+        Command::Restore(asked) => return backup::restore(asked).await,
         Command::Group(arguments) => return grouped(*arguments).await,
         Command::Journal { command: JournalCommand::Verify(data) } => return verify(&data).await,
         Command::Check { data } => {

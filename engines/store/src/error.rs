@@ -45,6 +45,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A backup cannot be made, read or put back.
+    #[error("backup, `{file}`: {why}")]
+    Backup {
+        /// The file or folder concerned.
+        file: String,
+        /// Why not.
+        why: String,
+    },
     /// The data folder is in use by another process.
     #[error("the data folder `{0}` is in use by another process")]
     InUse(String),

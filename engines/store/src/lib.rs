@@ -16,6 +16,7 @@
 //!
 //! INVARIANT: on SQLite `journal_mode=WAL` and `synchronous=FULL` are asserted when the writer opens.
 
+pub mod backup;
 mod blobs;
 mod checkpoint;
 mod connection;

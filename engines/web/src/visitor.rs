@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
@@ -20,6 +20,7 @@ use crate::app::{App, Known};
 use crate::cookie;
 use crate::problem::{Problem, Wanted};
 use crate::route::{Access, BODY_BYTES_MAX};
+use crate::words::t_with;
 
 /// The cookie that keeps the language of someone who is not signed in.
 pub(crate) const LANG_COOKIE: &str = "yiti-lang";
@@ -267,8 +268,21 @@ fn sign_in_first(gate: &Gate, request: &Request) -> Option<Response> {
             response.headers_mut().insert("hx-redirect", to);
             Some(response)
         }
-        Wanted::Json | Wanted::Text => None,
+        Wanted::Text => Some(welcome(&gate.app, request, here)),
+        Wanted::Json => None,
     }
+}
+
+/// What a command line or a program is told that asks without a session and takes anything: what this is, and the
+/// address a browser opens. Only the root is an answer; the rest stays closed.
+fn welcome(app: &App, request: &Request, here: &str) -> Response {
+    let (settings, lang) = (app.settings(), Look::of(request.headers()).lang);
+    let (status, key) = match here {
+        "/" => (StatusCode::OK, "welcome.root"),
+        _ => (StatusCode::UNAUTHORIZED, "welcome.closed"),
+    };
+    let values = [("version", settings.version.as_str()), ("address", settings.base_url.as_str())];
+    (status, format!("{}\n", t_with(lang, key, &values))).into_response()
 }
 
 /// True when the browser says that the request comes from this site itself, or from no site at all (typed, bookmarked).

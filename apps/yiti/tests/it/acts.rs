@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use yiti::site;
 use yiti_directory::people::{Person, Post, Title, add_person, add_post};
 use yiti_directory::{InstitutionId, PersonId, PostId};
-use yiti_kernel::{Lang, Uuid, civil};
+use yiti_kernel::{Clock as _, Lang, SystemClock, Uuid, civil};
 use yiti_store::{args, sql};
 use yiti_web::Access;
 
@@ -202,7 +202,7 @@ fn attributes(tag: &str) -> BTreeMap<String, String> {
 
 /// What this test types into an empty field.
 fn typed(name: &str, kind: &str) -> String {
-    let today = yiti_kernel::time::day(yiti_kernel::Timestamp::now());
+    let today = yiti_kernel::time::day(SystemClock.now());
     match (name, kind) {
         ("budget", _) => "1000000".into(),
         ("year", _) => (today.year() - 1).to_string(),

@@ -6,7 +6,7 @@ use yiti_store::journal::{Break, By, Entry};
 use yiti_store::testing::on_both;
 use yiti_store::{Error, Sql, Store, args, sql};
 
-async fn record(store: &Store, n: i64) {
+pub(crate) async fn record(store: &Store, n: i64) {
     store
         .write(move |tx| {
             Box::pin(async move {

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 
-use crate::site::{Site, body};
+use crate::site::{Browser, Site, body};
 
 #[tokio::test]
 async fn what_is_denied_and_what_does_not_exist_are_told_in_the_same_bytes() {
@@ -30,6 +30,20 @@ async fn what_is_denied_and_what_does_not_exist_are_told_in_the_same_bytes() {
         assert_eq!(seen[0], seen[1]);
         assert!(!seen[0].body.contains("<html"));
     }
+}
+
+#[tokio::test]
+async fn a_command_line_is_told_what_this_is_and_where_to_go() {
+    let site = Site::open().await;
+    let mut nobody = site.browser();
+    let request = |browser: &Browser, path| browser.request(Method::GET, path).header(header::ACCEPT, "*/*");
+    let root = nobody.send(request(&nobody, "/").body(Body::empty()).unwrap()).await;
+    assert_eq!((root.status, root.header("content-type")), (StatusCode::OK, "text/plain; charset=utf-8"));
+    assert!(root.body.contains("Yiti") && root.body.contains("https://yiti.example"), "{}", root.body);
+    let closed = nobody.send(request(&nobody, "/requests").body(Body::empty()).unwrap()).await;
+    let nothing = nobody.send(request(&nobody, "/no-such-page").body(Body::empty()).unwrap()).await;
+    assert_eq!((closed.status, &closed.body), (StatusCode::UNAUTHORIZED, &nothing.body));
+    assert!(closed.body.contains("https://yiti.example"), "{}", closed.body);
 }
 
 #[tokio::test]
