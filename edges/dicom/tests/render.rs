@@ -50,7 +50,8 @@ fn lossless_frames_decode_to_the_same_samples_as_pydicom() {
         let bytes = fs::read(folder.join(&name)).unwrap();
         let Ok(file) = File::read(&bytes, &Limits::default()) else { continue };
         let header = Header::of_file(&file);
-        let lossy = ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"].contains(&header.transfer_syntax_uid.as_str());
+        let lossy = ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91"]
+            .contains(&header.transfer_syntax_uid.as_str());
         // One-bit arrays are unpacked by pydicom, subsampled colour is spread, planes are interleaved.
         let other_layout = header.bits_allocated == Some(1)
             || header.photometric_interpretation == "YBR_FULL_422"

@@ -16,6 +16,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper-util", &["yiti-web"]),
     ("dicom-core", &["yiti-dicom", "yiti"]),
     ("jpeg-decoder", &["yiti-dicom"]),
+    ("zune-jpeg", &["yiti-dicom"]),
+    ("rust-j2k", &["yiti-dicom"]),
     ("image", &["yiti-dicom"]),
     ("pinyin", &["yiti-record", "yiti-dicom"]),
 ];

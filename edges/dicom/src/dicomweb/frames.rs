@@ -42,13 +42,19 @@ enum NotGiven {
     Panicked,
 }
 
-impl From<NotGiven> for Problem {
-    fn from(why: NotGiven) -> Self {
-        match why {
-            NotGiven::Store(error) => error.into(),
-            NotGiven::Frame(FrameError::NoFrame { .. } | FrameError::NoPixels)
-            | NotGiven::Render(RenderError::Frame(FrameError::NoFrame { .. } | FrameError::NoPixels)) => Self::NotFound,
-            other => Self::failed(other),
+impl NotGiven {
+    /// What the client is told: what is not there, what cannot be drawn and why; only the store's failures are ours.
+    fn answer(self) -> Answer {
+        match self {
+            Self::Store(error) => Err(error.into()),
+            Self::Frame(FrameError::NoFrame { .. } | FrameError::NoPixels)
+            | Self::Render(RenderError::Frame(FrameError::NoFrame { .. } | FrameError::NoPixels)) => {
+                Err(Problem::NotFound)
+            }
+            Self::Render(error @ (RenderError::TransferSyntax { .. } | RenderError::Unsupported { .. })) => {
+                Ok(told(StatusCode::NOT_ACCEPTABLE, error))
+            }
+            other => Ok(told(StatusCode::UNPROCESSABLE_ENTITY, other)),
         }
     }
 }
@@ -77,9 +83,15 @@ pub(super) async fn answer(
     if let ControlFlow::Break(known) = unless_known(headers, &tag) {
         return Ok(known);
     }
-    let source = Source::of(&app.platform().store, instance, form.decode).await?;
+    let source = match Source::of(&app.platform().store, instance, form.decode).await {
+        Ok(source) => source,
+        Err(why) => return why.answer(),
+    };
     // The first frame is read before the status goes out, so that what cannot be given is told properly.
-    let first = source.frame(&web.renderers, wanted[0]).await?;
+    let first = match source.frame(&web.renderers, wanted[0]).await {
+        Ok(first) => first,
+        Err(why) => return why.answer(),
+    };
     if form.single {
         return Ok(with_tag(([(header::CONTENT_TYPE, form.content_type)], first).into_response(), &tag));
     }
@@ -246,12 +258,9 @@ pub(super) async fn render(
     let side = look.side(instance);
     let drawn = tokio::task::spawn_blocking(move || render::render_as(&bytes, frame, look.window, side, format)).await;
     drop(permit);
-    let drawn = match drawn.map_err(|_| NotGiven::Panicked)? {
+    let drawn = match drawn.map_err(|_| NotGiven::Panicked).and_then(|drawn| drawn.map_err(NotGiven::from)) {
         Ok(drawn) => drawn,
-        Err(error @ (RenderError::TransferSyntax { .. } | RenderError::Unsupported { .. })) => {
-            return Ok(told(StatusCode::NOT_ACCEPTABLE, error));
-        }
-        Err(error) => return Err(NotGiven::from(error).into()),
+        Err(why) => return why.answer(),
     };
     Ok(with_tag(([(header::CONTENT_TYPE, format.content_type())], drawn).into_response(), &tag))
 }

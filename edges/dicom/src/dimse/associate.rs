@@ -15,13 +15,15 @@ const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 
 /// Transfer syntaxes kept as they come: uncompressed, deflated, JPEG, JPEG-LS, JPEG 2000, RLE, MPEG, HEVC, HTJ2K.
-const STORED: [&str; 33] = [
+const STORED: [&str; 35] = [
     IMPLICIT_LITTLE,
     EXPLICIT_LITTLE,
     "1.2.840.10008.1.2.1.99",
     "1.2.840.10008.1.2.2",
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.53",
+    "1.2.840.10008.1.2.4.55",
     "1.2.840.10008.1.2.4.57",
     "1.2.840.10008.1.2.4.70",
     "1.2.840.10008.1.2.4.80",

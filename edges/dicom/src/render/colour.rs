@@ -14,7 +14,7 @@ pub(super) fn three(header: &Header, shape: &Shape, samples: Cow<'_, [u8]>) -> R
     let codec = Codec::of(&header.transfer_syntax_uid);
     let photometric = header.photometric_interpretation.as_str();
     if codec == Some(Codec::Jpeg) {
-        // The decoder has put the colours right and the samples side by side.
+        // The colours are right already, and the samples side by side.
         return rgb_image(shape, samples.into_owned());
     }
     let mut pixels = if photometric == "YBR_FULL_422" && codec == Some(Codec::Native) {
@@ -31,13 +31,14 @@ pub(super) fn three(header: &Header, shape: &Shape, samples: Cow<'_, [u8]>) -> R
     pixels.resize(count * 3, 0);
     match photometric {
         "YBR_FULL" | "YBR_FULL_422" => pixels.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| *pixel = rgb(*pixel)),
-        "RGB" => {}
+        // The JPEG 2000 decoder has turned the reversible and irreversible components back.
+        "RGB" | "YBR_RCT" | "YBR_ICT" => {}
         _ => return Err(RenderError::Unsupported { what: "colour model" }),
     }
     rgb_image(shape, pixels)
 }
 
-fn rgb([y, blue, red]: [u8; 3]) -> [u8; 3] {
+pub(super) fn rgb([y, blue, red]: [u8; 3]) -> [u8; 3] {
     let (y, blue, red) = (f32::from(y), f32::from(blue) - 128.0, f32::from(red) - 128.0);
     [y + 1.402 * red, y - 0.344_136 * blue - 0.714_136 * red, y + 1.772 * blue]
         .map(|value| value.round().clamp(0.0, 255.0) as u8)

@@ -1,18 +1,23 @@
-//! One frame's samples, little endian and pixel by pixel, from native, RLE and JPEG pixel data.
+//! One frame's samples, little endian and pixel by pixel, from native, RLE, JPEG, JPEG-LS and JPEG 2000 pixel data.
 //!
-//! Left out: colour conversion, except what a JPEG decoder does on its own. Source: dicom-ps3.5, annex G for RLE.
+//! Left out: colour conversion, except that lossy JPEG always comes out red, green, blue; HTJ2K and video. Source:
+//! dicom-ps3.5, annex G for RLE.
 
-use super::{PIXEL_COUNT_MAX, RenderError};
+use super::{PIXEL_COUNT_MAX, RenderError, jpeg12, jpegls};
 use crate::dataset::{File, Header};
-use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 use std::borrow::Cow;
+use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
 /// How frames are compressed, where we can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
     Native,
     Rle,
+    /// Lossy.
     Jpeg,
+    JpegLossless,
+    JpegLs,
+    Jpeg2000,
 }
 
 impl Codec {
@@ -22,10 +27,14 @@ impl Codec {
                 Some(Codec::Native)
             }
             "1.2.840.10008.1.2.5" => Some(Codec::Rle),
+            // Process 1; 2 and 4; the retired 6 and 8, 10 and 12.
             "1.2.840.10008.1.2.4.50"
             | "1.2.840.10008.1.2.4.51"
-            | "1.2.840.10008.1.2.4.57"
-            | "1.2.840.10008.1.2.4.70" => Some(Codec::Jpeg),
+            | "1.2.840.10008.1.2.4.53"
+            | "1.2.840.10008.1.2.4.55" => Some(Codec::Jpeg),
+            "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => Some(Codec::JpegLossless),
+            "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => Some(Codec::JpegLs),
+            "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => Some(Codec::Jpeg2000),
             _ => None,
         }
     }
@@ -90,7 +99,15 @@ pub fn decode_frame<'f>(file: &'f File<'_>, header: &Header, frame: u32) -> Resu
         }
         Codec::Native => Ok(raw),
         Codec::Rle => rle(&raw, &shape).map(Cow::Owned),
+        Codec::Jpeg if jpeg12::precision(&raw) == Some(12) => {
+            check(shape.samples == 1 && shape.bits == 16, "its samples differ from the header")?;
+            let samples = jpeg12::decode(&raw, shape.columns, shape.rows).map_err(damaged)?;
+            Ok(Cow::Owned(samples.into_iter().flat_map(u16::to_le_bytes).collect()))
+        }
         Codec::Jpeg => jpeg(&raw, header, &shape).map(Cow::Owned),
+        Codec::JpegLossless => lossless(&raw, &shape).map(Cow::Owned),
+        Codec::JpegLs => jpeg_ls(&raw, &shape).map(Cow::Owned),
+        Codec::Jpeg2000 => jpeg2000(&raw, &shape).map(Cow::Owned),
     }
 }
 
@@ -157,34 +174,104 @@ fn unpack<'p>(mut bytes: &[u8], mut places: impl Iterator<Item = &'p mut u8>) ->
     filled
 }
 
+fn check(fits: bool, what: &str) -> Result<(), RenderError> {
+    if fits { Ok(()) } else { Err(damaged(what)) }
+}
+
+/// Fits samples of `bits` into those of the header: some senders say 16 bits and send 8.
+fn fitted(samples: Vec<u8>, is_wide: bool, shape: &Shape) -> Result<Vec<u8>, RenderError> {
+    let samples = match (is_wide, shape.bits) {
+        (false, 16) => samples.into_iter().flat_map(|byte| [byte, 0]).collect(),
+        (false, 8) | (true, 16) => samples,
+        _ => return Err(damaged("its samples differ from the header")),
+    };
+    check(samples.len() == shape.byte_count(), "its length differs from the header")?;
+    Ok(samples)
+}
+
+/// Lossy JPEG of 8 bits. Colours come out red, green, blue: what the stream says of itself goes before what the header
+/// says, which senders often leave as it was before compression. Source: dicom-ps3.5, 8.2.1.
 fn jpeg(raw: &[u8], header: &Header, shape: &Shape) -> Result<Vec<u8>, RenderError> {
-    let mut decoder = Decoder::new(raw);
+    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(format!("{error:?}"));
+    let mut raw = Cow::Borrowed(raw);
+    // Adobe's marker tells the colour model; the decoder takes its zero for four colours of print.
+    let adobe = raw.windows(5).take(4096).position(|bytes| bytes == b"Adobe").map(|at| at + 11);
+    let transform = adobe.and_then(|at| raw.get(at).copied()).filter(|transform| *transform < 2);
+    if let (Some(at), Some(0)) = (adobe, transform) {
+        raw.to_mut()[at] = 1;
+    }
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(shape.columns as usize)
+        .set_max_height(shape.rows as usize)
+        .jpeg_set_out_colorspace(ColorSpace::YCbCr);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(&raw[..]), options);
+    decoder.decode_headers().map_err(failed)?;
+    let info = decoder.info().ok_or_else(|| damaged("no picture inside"))?;
+    check(
+        u32::from(info.width) == shape.columns && u32::from(info.height) == shape.rows,
+        "its size differs from the header",
+    )?;
+    check(usize::from(info.components) == shape.samples, "its samples differ from the header")?;
+    let model = decoder.input_colorspace().unwrap_or(ColorSpace::YCbCr);
+    decoder.set_options(options.jpeg_set_out_colorspace(model));
+    let mut samples = decoder.decode().map_err(failed)?;
+    let is_rgb = match transform {
+        Some(transform) => transform == 0,
+        None => model == ColorSpace::RGB || header.photometric_interpretation == "RGB",
+    };
+    if shape.samples == 3 && !is_rgb {
+        samples.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| *pixel = super::colour::rgb(*pixel));
+    }
+    fitted(samples, false, shape)
+}
+
+fn lossless(raw: &[u8], shape: &Shape) -> Result<Vec<u8>, RenderError> {
+    let mut decoder = jpeg_decoder::Decoder::new(raw);
     decoder.read_info().map_err(|error| damaged(error.to_string()))?;
     let info = decoder.info().ok_or_else(|| damaged("no picture inside"))?;
-    if u32::from(info.width) != shape.columns || u32::from(info.height) != shape.rows {
-        return Err(damaged("its size differs from the header"));
-    }
-    let fits = match info.pixel_format {
-        PixelFormat::L8 => shape.samples == 1 && shape.bits == 8,
-        PixelFormat::L16 => shape.samples == 1 && shape.bits == 16,
-        PixelFormat::RGB24 => shape.samples == 3,
-        PixelFormat::CMYK32 => false,
-    };
-    // Some senders say 16 bits and send 8.
-    let widen = info.pixel_format == PixelFormat::L8 && shape.samples == 1 && shape.bits == 16;
-    if !fits && !widen {
-        return Err(damaged("its samples differ from the header"));
-    }
+    check(
+        u32::from(info.width) == shape.columns && u32::from(info.height) == shape.rows,
+        "its size differs from the header",
+    )?;
+    check(info.coding_process == jpeg_decoder::CodingProcess::Lossless, "it is compressed with loss")?;
     decoder.set_max_decoding_buffer_size(shape.byte_count().saturating_mul(2));
-    if header.photometric_interpretation == "RGB" {
-        decoder.set_color_transform(ColorTransform::None);
+    decoder.set_color_transform(jpeg_decoder::ColorTransform::None);
+    let samples = decoder.decode().map_err(|error| damaged(error.to_string()))?;
+    fitted(samples, info.pixel_format == jpeg_decoder::PixelFormat::L16, shape)
+}
+
+fn jpeg_ls(raw: &[u8], shape: &Shape) -> Result<Vec<u8>, RenderError> {
+    let picture = jpegls::decode(raw, shape.columns, shape.rows, shape.samples).map_err(damaged)?;
+    let is_wide = picture.bits > 8;
+    let samples = picture.samples.into_iter();
+    let bytes = if is_wide {
+        samples.flat_map(u16::to_le_bytes).collect()
+    } else {
+        samples.map(|sample| sample as u8).collect()
+    };
+    fitted(bytes, is_wide, shape)
+}
+
+fn jpeg2000(raw: &[u8], shape: &Shape) -> Result<Vec<u8>, RenderError> {
+    // Some senders keep the boxes of a file around the codestream.
+    let start = raw.windows(4).position(|bytes| bytes == [0xFF, 0x4F, 0xFF, 0x51]);
+    let raw = &raw[start.ok_or_else(|| damaged("no JPEG 2000 codestream inside"))?..];
+    // INVARIANT: the size is that of the header before the decoder makes room for it. Source: ITU-T T.800, A.5.1.
+    let word = |at: usize| raw.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    let side = |end: usize, start: usize| word(end)?.checked_sub(word(start)?);
+    check(side(8, 16) == Some(shape.columns) && side(12, 20) == Some(shape.rows), "its size differs from the header")?;
+    let image = rust_j2k::decode(raw).map_err(|error| damaged(error.to_string()))?;
+    check(image.components.len() == shape.samples, "its samples differ from the header")?;
+    let count = shape.pixel_count();
+    check(image.components.iter().all(|component| component.samples.len() == count), "its colours are sub-sampled")?;
+    let is_wide = image.components.iter().any(|component| component.bit_depth > 8);
+    let mut out = Vec::with_capacity(shape.byte_count());
+    for at in 0..count {
+        for component in &image.components {
+            let sample = component.samples[at].to_le_bytes();
+            out.extend_from_slice(&sample[..if is_wide { 2 } else { 1 }]);
+        }
     }
-    let decoded = decoder.decode().map_err(|error| damaged(error.to_string()))?;
-    if widen {
-        return Ok(decoded.into_iter().flat_map(|byte| [byte, 0]).collect());
-    }
-    if decoded.len() != shape.byte_count() {
-        return Err(damaged("its length differs from the header"));
-    }
-    Ok(decoded)
+    fitted(out, is_wide, shape)
 }

@@ -1,12 +1,14 @@
 //! One frame as a picture for the screen: decoded, windowed, scaled down.
 //!
 //! A pure function over bytes, meant to run in a child process with hard limits; everything is bounded here as well.
-//! Left out: JPEG-LS, JPEG 2000, HTJ2K and video (named errors), 12-bit lossy JPEG, overlays, VOI LUT sequences and the
-//! per-frame windows of enhanced objects (the data range stands in).
+//! Left out: HTJ2K and video (named errors), overlays, VOI LUT sequences and the per-frame windows of enhanced objects
+//! (the data range stands in).
 
 mod colour;
 mod decode;
 mod grey;
+mod jpeg12;
+mod jpegls;
 
 use crate::dataset::{File, FrameError, Header, Limits, ReadError};
 use image::{DynamicImage, ImageFormat, imageops::FilterType};

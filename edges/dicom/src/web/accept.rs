@@ -150,7 +150,7 @@ pub fn frames(accept: Option<&str>, stored: &str) -> Option<FrameForm> {
 pub fn frame_media_type(transfer_syntax: &str) -> &'static str {
     match transfer_syntax.strip_prefix("1.2.840.10008.1.2.") {
         Some("5") => "image/dicom-rle",
-        Some("4.50" | "4.51" | "4.57" | "4.70") => "image/jpeg",
+        Some("4.50" | "4.51" | "4.53" | "4.55" | "4.57" | "4.70") => "image/jpeg",
         Some("4.80" | "4.81") => "image/jls",
         Some("4.90" | "4.91") => "image/jp2",
         Some("4.92" | "4.93") => "image/jpx",
