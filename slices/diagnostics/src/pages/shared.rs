@@ -134,7 +134,7 @@ pub(super) async fn examined(
         let at = definitions.score_sheet.grades.iter().position(|grade| grade.id == graded.grade).unwrap_or_default();
         (at + 1, definitions.score_sheet.grade_name(&graded.grade, lang).to_owned(), graded.points)
     });
-    let uid = study.as_ref().map_or_else(String::new, |study| study.study_uid.clone());
+    let uid = study.as_ref().map_or_else(String::new, |study| study.address.clone());
     let priors = priors(app, reader, lang, read, &uid).await?;
     Ok(Examined {
         case: read.id,
@@ -192,15 +192,15 @@ async fn priors(app: &App, reader: &mut Reader, lang: Lang, read: &ReadRow, uid:
             day: study.study_on.unwrap_or_else(|| time::day(study.first_arrived_at)).to_string(),
             conclusion: issued.map_or_else(String::new, |issued| issued.conclusion.clone()),
             report: issued.map_or_else(String::new, |issued| format!("/reports/{}", issued.report)),
-            viewer: viewer(&[uid, &study.study_uid], lang),
+            viewer: viewer(&[uid, &study.address], lang),
         }
     };
     Ok(studies.into_iter().take(PRIOR_COUNT_MAX).map(prior).collect())
 }
 
-/// The Study Instance UID of a study.
-pub(super) async fn study_uid(reader: &mut Reader, study: StudyId) -> Result<String, Error> {
-    Ok(imaging::get(reader, study).await?.study_uid)
+/// The address of a study.
+pub(super) async fn study_address(reader: &mut Reader, study: StudyId) -> Result<String, Error> {
+    Ok(imaging::get(reader, study).await?.address)
 }
 
 /// A piece of a section's text.
