@@ -8,8 +8,13 @@ alter table imaging_study add column oddities {text} not null default '';
 alter table imaging_study add column conflict_reason {text};
 alter table imaging_study add column conflict_with {id} references imaging_study (id);
 create index imaging_study_by_uid on imaging_study (study_uid, institution_id);
-create index imaging_study_in_conflict on imaging_study (first_arrived_at) where conflict_reason is not null;
+create index imaging_study_to_settle on imaging_study (first_arrived_at, id)
+    where unmatched_reason is not null or conflict_reason is not null;
+create index imaging_study_in_conflict on imaging_study (conflict_with) where conflict_with is not null;
 create index imaging_study_unfolded on imaging_study (id) where name_folded is null;
+-- What these were for, the next does as well, and in the order in which studies are listed.
+drop index imaging_study_by_date;
+drop index imaging_study_unmatched;
 create index imaging_study_by_day on imaging_study ((coalesce(study_on, '0000-00-00')), id);
 
 -- A series belongs to its study and an instance to its series: their identifiers alone name nothing.

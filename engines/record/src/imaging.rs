@@ -936,6 +936,11 @@ pub async fn find(reader: &mut Reader, scope: Scope, query: &StudyQuery) -> Resu
         query.from_on.map_or_else(|| NO_DAY.to_owned(), |d| d.to_string()),
         query.until_on.map_or_else(|| "9999-99-99".to_owned(), |d| d.to_string()),
     );
+    // What is behind a study is not of a later day; said twice, since an index follows only one of the two.
+    let until = match &query.after {
+        Some(after) => until.min(after.day.clone()),
+        None => until,
+    };
     let name = like_pattern(&query.patient_name);
     let modality = if query.modality.is_empty() { "%".to_owned() } else { format!("%{}%", query.modality) };
     let last = After { day: "9999-99-99".to_owned(), id: StudyId(Uuid::max()) };
@@ -990,8 +995,10 @@ pub async fn of_person(reader: &mut Reader, scope: Scope, one: &Study) -> Result
             sql!(
                 "select s.* from imaging_study s join institution i on i.id = s.institution_id
                  where i.tree_low between $1 and $2 and s.instance_count > 0
-                     and (s.patient_id = $3 or s.id = $4 or (s.patient_id is null or $3 is null)
-                         and s.institution_id = $5 and s.seen_patient_number = $6 and $6 <> '')
+                     and s.id in (select id from imaging_study where patient_id = $3
+                         union select id from imaging_study where id = $4
+                         union select id from imaging_study where institution_id = $5 and seen_patient_number = $6
+                             and $6 <> '' and (patient_id is null or $3 is null))
                  order by coalesce(s.study_on, '0000-00-00') desc, s.id desc"
             ),
             args![

@@ -113,6 +113,8 @@ pub(super) struct Examined {
     pub(super) repeat_count: u32,
     /// The pictures; empty while there are none.
     pub(super) viewer: String,
+    /// Where wrong pictures are put right; empty for those who may not.
+    pub(super) sort: String,
     pub(super) priors: Vec<Prior>,
 }
 
@@ -123,6 +125,7 @@ pub(super) async fn examined(
     lang: Lang,
     read: &ReadRow,
     patient: &Patient,
+    may_sort: bool,
 ) -> Result<Examined, Error> {
     let definitions = app.platform().kit.get::<Definitions>();
     let order = order::get(reader, read.request).await?;
@@ -159,6 +162,7 @@ pub(super) async fn examined(
         grade,
         repeat_count: read.repeat_count,
         viewer: viewer(&[&uid], lang),
+        sort: study.filter(|_| may_sort).map_or_else(String::new, |study| format!("/studies/{}/sort", study.id)),
         priors,
     })
 }
