@@ -23,7 +23,8 @@ def main(path: str, wanted: int) -> None:
             number = f"9{have + made:012d}"
             order = dict(rows["service_request"][read["request_id"]], id=request, accession_number=number)
             picture = dict(rows["imaging_study"][read["study_id"]], id=study, request_id=request,
-                           accession_number=number, study_uid=f"2.25.9{have + made:020d}")
+                           accession_number=number, address=f"2.25.9{have + made:020d}",
+                           study_uid=f"2.25.9{have + made:020d}")
             copy = dict(read, id=case, request_id=request, study_id=study, accession_number=number)
             new["service_request"].append(order)
             new["imaging_study"].append(picture)

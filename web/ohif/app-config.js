@@ -16,6 +16,11 @@ for (const [list, wanted] of [
   Object.defineProperty(window, list, { get: () => all.filter((name) => wanted.includes(name)), set: (names) => { all = names; } });
 }
 
+// Earlier examinations are looked for among those of the person whose pictures are open, not by Patient ID: two hospitals
+// give one number to two people. The server knows whose a study is.
+const opened = (new URLSearchParams(window.location.search).get('StudyInstanceUIDs') || '').split(',')[0];
+const searched = opened ? '/dicom-web/person-of/' + encodeURIComponent(opened) : '/dicom-web';
+
 // Chinese unless the person has chosen otherwise in the viewer.
 try {
   if (!localStorage.getItem('i18nextLng')) localStorage.setItem('i18nextLng', 'zh');
@@ -56,7 +61,7 @@ window.config = {
       configuration: {
         friendlyName: '一体',
         name: 'yiti',
-        qidoRoot: '/dicom-web',
+        qidoRoot: searched,
         wadoRoot: '/dicom-web',
         wadoUriRoot: '/dicom-web',
         qidoSupportsIncludeField: true,

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use yiti_directory::{Actor, Platform};
 use yiti_kernel::{Clock, SignedDuration, SystemClock, Timestamp};
+use yiti_record::imaging;
 use yiti_store::{Migration, Store};
 use yiti_web::{App, Counts, Demo, Settings, Slice, Tally};
 
@@ -64,6 +65,8 @@ pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<(A
     let settings =
         yiti_store::Settings { postgres: options.postgres.clone(), ..yiti_store::Settings::embedded(&options.folder) };
     let store = Store::open(&settings, MIGRATIONS).await.context("the store does not open")?;
+    // Names that were kept before they had a searched form get it before anyone searches.
+    while store.write(|tx| Box::pin(async move { imaging::fold_names(tx).await })).await? > 0 {}
     let platform = Platform::new(store, clock, definitions.roles.clone(), definitions.kit.clone()).await?;
     Ok((Arc::new(platform), definitions))
 }

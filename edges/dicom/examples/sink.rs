@@ -3,8 +3,7 @@
 use std::{error::Error, future, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 use yiti_dicom::{
-    attributes::Attributes,
-    dimse::{Config, FindRefused, ReceivedInstance, Reject, Service, StoreRefused, serve},
+    dimse::{Answers, Config, FindRefused, ReceivedInstance, Reject, Service, StoreRefused, serve},
     query::{StudyRootQuery, WorklistQuery},
 };
 
@@ -21,12 +20,12 @@ impl Service for Sink {
         Ok(())
     }
 
-    async fn find_worklist(&self, _caller: &(), _query: WorklistQuery) -> Result<Vec<Attributes>, FindRefused> {
-        Ok(Vec::new())
+    async fn find_worklist(&self, _caller: &(), _query: WorklistQuery, _answers: Answers) -> Result<(), FindRefused> {
+        Ok(())
     }
 
-    async fn find(&self, _caller: &(), _query: StudyRootQuery) -> Result<Vec<Attributes>, FindRefused> {
-        Ok(Vec::new())
+    async fn find(&self, _caller: &(), _query: StudyRootQuery, _answers: Answers) -> Result<(), FindRefused> {
+        Ok(())
     }
 }
 

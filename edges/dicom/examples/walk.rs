@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = String::new();
     for _ in 0..rounds {
         out.clear();
-        json::write_instance(&mut out, &file.data, "/bulk");
+        json::write_instance(&mut out, &file.data, "/bulk", None);
     }
     println!("metadata: {:?} for {} bytes", start.elapsed() / rounds, out.len());
     Ok(())

@@ -15,16 +15,16 @@ use yiti_record::StudyId;
 use yiti_record::imaging::{self, Arrived, Instance, Received, Series, Study, StudyQuery};
 use yiti_record::matching::UNCERTAIN;
 use yiti_record::patient::Sex;
-use yiti_store::{Error, NewBlob, Reader};
+use yiti_store::{Digest, Error, NewBlob, Reader};
 
 use crate::attributes::Attributes;
-use crate::dataset::{File, Header, IdentityError, Limits, ReadError, Tag};
+use crate::dataset::{File, Header, IdentityError, Limits, ReadError, Tag, is_same_instance};
 use crate::dimse::StoreRefused;
-use crate::query::{Level, Matching, StudyRootQuery};
+use crate::query::{Key, Level, Matching, StudyRootQuery, condition};
 
 /// What it takes to hand in instances.
 pub const SEND: &str = "diagnostics.image.send";
-/// Answers to one query at most.
+/// Answers to one query on the web at most; who gets so many is told that there may be more.
 pub const ANSWER_COUNT_MAX: usize = 2_000;
 /// Files up to this size are digested where they are, larger ones beside.
 const DIGEST_INLINE_BYTES_MAX: usize = 1 << 20;
@@ -77,11 +77,7 @@ impl From<NotKept> for StoreRefused {
     fn from(why: NotKept) -> Self {
         match why {
             NotKept::Forbidden(_) => Self::NotAuthorized,
-            NotKept::Refused(imaging::Refused::Different(_)) => Self::Conflict,
-            NotKept::Refused(imaging::Refused::Elsewhere(_)) => Self::Mismatch {
-                comment: "the study belongs to another institution".into(),
-                tag: Some(Tag(0x0020, 0x000D)),
-            },
+            NotKept::Refused(imaging::Refused::Different { .. }) => Self::Conflict,
             NotKept::Refused(imaging::Refused::Store(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "an instance could not be kept");
                 // Out of room or stopping: the sender keeps the picture and comes again.
@@ -105,7 +101,7 @@ pub async fn keep(
     incoming: Incoming,
 ) -> Result<Received, StoreRefused> {
     let Incoming { file, header, header_bytes } = incoming;
-    let byte_count = file.len();
+    let (byte_count, again) = (file.len(), file.clone());
     let blob = if byte_count > DIGEST_INLINE_BYTES_MAX {
         tokio::task::spawn_blocking(move || NewBlob::new(file)).await.map_err(|_| StoreRefused::Failed)?
     } else {
@@ -119,7 +115,26 @@ pub async fn keep(
             Ok::<_, NotKept>(imaging::receive(cx, institution, &new).await?)
         })
     });
-    Ok(kept.await?)
+    match kept.await {
+        Ok(received) => Ok(received),
+        Err(NotKept::Refused(imaging::Refused::Different { study, kept, .. }))
+            if is_known(platform, kept, again).await? =>
+        {
+            Ok(Received { study, is_new_study: false, is_new_instance: false })
+        }
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// True when what came is the instance that is kept, in other bytes.
+async fn is_known(platform: &Platform, kept: Digest, came: Bytes) -> Result<bool, StoreRefused> {
+    let kept = platform.store.blob(kept).await.map_err(|error| StoreRefused::from(NotKept::from(error)))?;
+    let compared = tokio::task::spawn_blocking(move || {
+        let limits = Limits::default();
+        let (kept, came) = (File::read(&kept, &limits), File::read(&came, &limits));
+        kept.is_ok_and(|kept| came.is_ok_and(|came| is_same_instance(&kept, &came)))
+    });
+    compared.await.map_err(|_| StoreRefused::Failed)
 }
 
 /// Reads a whole file into what the record keeps of it, for set-up and import: the caller keeps it in an act of its own.
@@ -186,6 +201,7 @@ fn arrived(header: &Header, blob: &NewBlob, byte_count: u64, header_bytes: u64, 
         digest: blob.digest(),
         byte_count,
         header_bytes,
+        oddities: header.oddities.join(" "),
     }
 }
 
@@ -243,6 +259,8 @@ pub fn study_attributes(study: &Study) -> Attributes {
         .text(Tag(0x0008, 0x0030), study.study_time.as_str())
         .text(Tag(0x0008, 0x0050), study.accession_number.as_str())
         .text(Tag(0x0008, 0x0056), "ONLINE")
+        // Modality at the level of studies, where many ask for it, is that of any of its series.
+        .text(Tag(0x0008, 0x0060), study.modalities.as_str())
         .text(Tag(0x0008, 0x0061), study.modalities.as_str())
         .text(Tag(0x0008, 0x0090), study.referring.as_str())
         .text(Tag(0x0008, 0x1030), study.description.as_str())
@@ -286,72 +304,157 @@ fn instance_attributes(series: Attributes, instance: &Instance) -> Attributes {
     found
 }
 
-/// What was found, and whose studies they are.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The answers.
-    pub answers: Vec<Attributes>,
-    /// The studies they belong to.
-    pub studies: Vec<Study>,
+/// One answer to a query.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What is answered.
+    pub attributes: Attributes,
+    /// The study it belongs to.
+    pub study: Arc<Study>,
 }
 
-/// Answers a Study Root query with what lies inside `scope`, at most [`ANSWER_COUNT_MAX`] answers.
+/// Where a query looks.
+#[derive(Debug)]
+pub enum Among {
+    /// At all studies of a scope.
+    All(Scope),
+    /// At these, which the caller has found inside a scope.
+    These(Vec<Study>),
+}
+
+/// A Study Root query under way. It goes through all studies, page by page, so that nothing is left out and no reader is
+/// held while a peer takes its time.
+#[derive(Debug)]
+pub struct Search {
+    level: Level,
+    keys: Vec<Key>,
+    among: Among,
+    asked: StudyQuery,
+    skip: usize,
+    left: usize,
+    is_done: bool,
+}
+
+impl Search {
+    /// A query for all that fits, or for as much as it says. Keys that nobody holds are expected to be left out.
+    #[must_use]
+    pub fn new(among: Among, query: &StudyRootQuery) -> Self {
+        let (mut asked, is_exact) = study_query(query);
+        let mut skip = query.offset;
+        asked.limit = match query.level {
+            Level::Study => 1_000,
+            Level::Series => 200,
+            Level::Image => 20,
+        };
+        if is_exact && query.level == Level::Study && matches!(among, Among::All(_)) {
+            asked.offset = u32::try_from(skip).unwrap_or(u32::MAX);
+            skip = 0;
+        }
+        let left = query.limit.unwrap_or(usize::MAX);
+        Self { level: query.level, keys: query.keys.clone(), among, asked, skip, left, is_done: left == 0 }
+    }
+
+    /// The next answers, perhaps none of this page; `None` at the end.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn next(&mut self, reader: &mut Reader) -> Result<Option<Vec<Answer>>, Error> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let studies = match &mut self.among {
+            Among::All(scope) => {
+                let studies = imaging::find(reader, *scope, &self.asked).await?;
+                self.asked.offset = 0;
+                self.asked.after = studies.last().map(imaging::After::study);
+                self.is_done = studies.len() < self.asked.limit as usize;
+                studies
+            }
+            Among::These(studies) => {
+                self.is_done = true;
+                std::mem::take(studies)
+            }
+        };
+        let mut given = Vec::new();
+        for study in studies {
+            let study = Arc::new(study);
+            for attributes in self.of_study(reader, &study).await? {
+                if !attributes.matches(&self.keys) {
+                    continue;
+                }
+                if self.skip > 0 {
+                    self.skip -= 1;
+                    continue;
+                }
+                given.push(Answer { attributes, study: study.clone() });
+                self.left -= 1;
+                if self.left == 0 {
+                    self.is_done = true;
+                    return Ok(Some(given));
+                }
+            }
+        }
+        Ok(Some(given))
+    }
+
+    /// Everything of a study that the level asks for.
+    async fn of_study(&self, reader: &mut Reader, study: &Study) -> Result<Vec<Attributes>, Error> {
+        let whole = study_attributes(study);
+        if self.level == Level::Study {
+            return Ok(vec![whole]);
+        }
+        let uid = |tag| match condition(&self.keys, tag) {
+            Matching::Uids(uids) if uids.len() == 1 => uids.first().map(String::as_str),
+            _ => None,
+        };
+        let (series_uid, sop_uid) = (uid(Tag(0x0020, 0x000E)), uid(Tag(0x0008, 0x0018)));
+        let mut found = Vec::new();
+        let all = imaging::series(reader, study.id).await?;
+        for series in all.into_iter().filter(|s| series_uid.is_none_or(|uid| uid == s.series_uid)) {
+            let part = series_attributes(whole.clone(), &series);
+            if self.level == Level::Series {
+                found.push(part);
+                continue;
+            }
+            let instances = imaging::instances(reader, study.id, Some(&series.series_uid), sop_uid).await?;
+            found.extend(instances.iter().map(|instance| instance_attributes(part.clone(), instance)));
+        }
+        Ok(found)
+    }
+}
+
+/// The studies inside `scope` that a query names by their Study Instance UIDs; `None` when it names none. On the web a
+/// study is named by its address.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn find(reader: &mut Reader, scope: Scope, query: &StudyRootQuery) -> Result<Found, Error> {
-    let wanted = query.limit.unwrap_or(ANSWER_COUNT_MAX).min(ANSWER_COUNT_MAX);
-    let (mut asked, is_exact) = study_query(query);
-    let by_database = is_exact && query.level == Level::Study;
-    if by_database {
-        asked.limit = wanted as u32;
-        asked.offset = u32::try_from(query.offset).unwrap_or(u32::MAX);
+pub async fn named(
+    reader: &mut Reader,
+    scope: Scope,
+    query: &mut StudyRootQuery,
+    is_web: bool,
+) -> Result<Option<Vec<Study>>, Error> {
+    let tag = Tag(0x0020, 0x000D);
+    let Matching::Uids(uids) = query.condition(tag).clone() else { return Ok(None) };
+    // Each is looked up, so nothing remains to be compared.
+    query.keys.retain(|key| key.tag != tag);
+    let mut found: Vec<Study> = Vec::new();
+    for uid in &uids {
+        let mut studies = imaging::by_uid(reader, scope, uid).await?;
+        if !is_web {
+            studies.retain(|study| study.study_uid == *uid);
+        } else if studies.iter().any(|study| study.address == *uid) {
+            studies.retain(|study| study.address == *uid);
+        }
+        studies.retain(|study| !found.iter().any(|known| known.id == study.id));
+        found.append(&mut studies);
     }
-    let mut skip = if by_database { 0 } else { query.offset };
-    let mut found = Found::default();
-    for study in imaging::find(reader, scope, &asked).await? {
-        let whole = study_attributes(&study);
-        let mut answers = Vec::new();
-        if query.level == Level::Study {
-            answers.push(whole);
-        } else {
-            let uid = |tag| match query.condition(tag) {
-                Matching::Uids(uids) if uids.len() == 1 => uids.first().map(String::as_str),
-                _ => None,
-            };
-            let (series_uid, sop_uid) = (uid(Tag(0x0020, 0x000E)), uid(Tag(0x0008, 0x0018)));
-            let all = imaging::series(reader, study.id).await?;
-            for series in all.into_iter().filter(|s| series_uid.is_none_or(|uid| uid == s.series_uid)) {
-                let part = series_attributes(whole.clone(), &series);
-                if query.level == Level::Series {
-                    answers.push(part);
-                    continue;
-                }
-                let instances = imaging::instances(reader, study.id, Some(&series.series_uid), sop_uid).await?;
-                answers.extend(instances.iter().map(|instance| instance_attributes(part.clone(), instance)));
-            }
-        }
-        let before = found.answers.len();
-        for answer in answers.into_iter().filter(|answer| answer.matches(&query.keys)) {
-            if skip > 0 {
-                skip -= 1;
-            } else if found.answers.len() < wanted {
-                found.answers.push(answer);
-            }
-        }
-        if found.answers.len() > before {
-            found.studies.push(study);
-        }
-        if found.answers.len() >= wanted {
-            break;
-        }
-    }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// The part of a query that the index answers; true when that is the whole of it.
 fn study_query(query: &StudyRootQuery) -> (StudyQuery, bool) {
-    let mut asked = StudyQuery { limit: ANSWER_COUNT_MAX as u32, ..StudyQuery::default() };
+    let mut asked = StudyQuery::default();
     let mut is_exact = true;
     for key in &query.keys {
         let one = match &key.matching {
@@ -360,10 +463,6 @@ fn study_query(query: &StudyRootQuery) -> (StudyQuery, bool) {
         };
         match (key.tag, &key.matching) {
             (_, Matching::Universal) if key.items.is_none() => {}
-            (Tag(0x0020, 0x000D), Matching::Uids(uids)) => {
-                is_exact = false;
-                asked.study_uids.clone_from(uids);
-            }
             (Tag(0x0008, 0x0020), Matching::Dates { from, to }) => (asked.from_on, asked.until_on) = (*from, *to),
             (Tag(0x0010, 0x0020), _) if one.is_some() => asked.patient_number = one.unwrap_or_default(),
             (Tag(0x0008, 0x0050), _) if one.is_some() => asked.accession_number = one.unwrap_or_default(),
@@ -371,19 +470,18 @@ fn study_query(query: &StudyRootQuery) -> (StudyQuery, bool) {
                 is_exact = false;
                 asked.modality = one.unwrap_or_default();
             }
-            (Tag(0x0010, 0x0010), _) if one.is_some() => {
+            (Tag(0x0010, 0x0010), Matching::Name(groups)) => {
+                // What the index gives holds all of these somewhere; where is compared on what it gives.
                 is_exact = false;
-                asked.patient_name = format!("*{}*", one.unwrap_or_default());
-            }
-            (Tag(0x0010, 0x0010), Matching::Wildcard(pattern)) => {
-                is_exact = false;
-                asked.patient_name = format!("*{pattern}*");
+                asked.patient_name = format!("*{}*", groups.join("*=*"));
             }
             _ => is_exact = false,
         }
     }
     // Both narrow, but the index takes one of them; the other is checked on what it gives.
     is_exact &= asked.accession_number.is_empty() || asked.patient_number.is_empty();
+    // A day that is not known fits only those who do not ask for one.
+    is_exact &= asked.from_on.is_some() || asked.until_on.is_none();
     (asked, is_exact)
 }
 

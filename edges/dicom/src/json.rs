@@ -14,15 +14,17 @@ use std::fmt::Write;
 /// Binary values longer than this are pointed at by address.
 pub const INLINE_BYTES_MAX: usize = 1024;
 const CHARSET: Tag = Tag(0x0008, 0x0005);
+const STUDY_UID: Tag = Tag(0x0020, 0x000D);
 
 /// Appends the metadata of one instance as a JSON object. `bulk_root` is the address under which bulk data is served;
-/// the element's path is added to it. Text comes out in UTF-8, so the character set attribute says so.
-pub fn write_instance(out: &mut String, data: &DataSet<'_>, bulk_root: &str) {
+/// the element's path is added to it. Text comes out in UTF-8, so the character set attribute says so. `study_uid` stands in
+/// place of the Study Instance UID, where one is given.
+pub fn write_instance(out: &mut String, data: &DataSet<'_>, bulk_root: &str, study_uid: Option<&str>) {
     let charset = match data.get(CHARSET) {
         Some(element) => Charset::from_value(data.trimmed(element)),
         None => Charset::default(),
     };
-    let mut writer = Instance { out, data, bulk_root, path: String::new() };
+    let mut writer = Instance { out, data, bulk_root, study_uid, path: String::new() };
     writer.object(data.top(), &charset);
 }
 
@@ -30,6 +32,7 @@ struct Instance<'w, 'd, 'b> {
     out: &'w mut String,
     data: &'d DataSet<'b>,
     bulk_root: &'w str,
+    study_uid: Option<&'w str>,
     path: String,
 }
 
@@ -54,6 +57,12 @@ impl<'d> Instance<'_, 'd, '_> {
             if element.tag == CHARSET {
                 own = Some(Charset::from_value(self.data.trimmed(element)));
                 self.out.push_str(r#""00080005":{"vr":"CS","Value":["ISO_IR 192"]}"#);
+                continue;
+            }
+            if let (STUDY_UID, true, Some(uid)) = (element.tag, self.path.is_empty(), self.study_uid) {
+                self.out.push_str(r#""0020000D":{"vr":"UI","Value":["#);
+                push_string(self.out, uid);
+                self.out.push_str("]}");
                 continue;
             }
             self.element(element, own.as_ref().unwrap_or(charset));

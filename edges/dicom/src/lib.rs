@@ -2,7 +2,7 @@
 //!
 //! [`dataset`] walks outside bytes within bounds, [`charset`] reads and writes their text, [`json`] gives the DICOM JSON
 //! model, [`render`] a picture, [`dimse`] is the network server and [`web`] the parsing half of DICOMweb. [`query`] and
-//! [`attributes`] are what queries ask and answer on both. All these know no engine.
+//! [`attributes`] are what queries ask and answer on both. All these know no engine, but for how the record compares text.
 //!
 //! [`service`] puts the network server on the platform, [`dicomweb`] has the routes; both keep and find instances through
 //! [`archive`], and [`worklist`] answers modalities what is to be examined.

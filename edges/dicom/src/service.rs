@@ -13,9 +13,8 @@ use yiti_kernel::{SignedDuration, Timestamp};
 use yiti_record::StudyId;
 use yiti_store::Error;
 
-use crate::archive::{self, Incoming};
-use crate::attributes::Attributes;
-use crate::dimse::{FindRefused, ReceivedInstance, Reject, Service, StoreRefused};
+use crate::archive::{self, Among, Incoming, Search};
+use crate::dimse::{Answers, FindRefused, ReceivedInstance, Reject, Service, StoreRefused};
 use crate::query::{StudyRootQuery, WorklistQuery};
 use crate::worklist;
 
@@ -123,20 +122,31 @@ impl Service for Edge {
         Ok(())
     }
 
-    async fn find_worklist(&self, caller: &Caller, query: WorklistQuery) -> Result<Vec<Attributes>, FindRefused> {
-        let answers = worklist::find(&self.platform, &caller.actor, &query).await.map_err(failed)?;
-        self.journal_list(caller, "worklist", answers.len()).await?;
-        Ok(answers)
+    async fn find_worklist(&self, caller: &Caller, query: WorklistQuery, answers: Answers) -> Result<(), FindRefused> {
+        let mut list = worklist::List::new(&self.platform, &caller.actor, query).map_err(failed)?;
+        while let Some(found) = list.next().await.map_err(failed)? {
+            self.journal_list(caller, "worklist", found.len()).await?;
+            if !answers.give(found).await {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    async fn find(&self, caller: &Caller, query: StudyRootQuery) -> Result<Vec<Attributes>, FindRefused> {
-        let found = async {
-            let mut reader = self.platform.store.read().await?;
-            archive::find(&mut reader, caller.actor.scope, &query).await
-        };
-        let found = found.await.map_err(failed)?;
-        self.journal_list(caller, "imaging_study", found.answers.len()).await?;
-        Ok(found.answers)
+    async fn find(&self, caller: &Caller, mut query: StudyRootQuery, answers: Answers) -> Result<(), FindRefused> {
+        let scope = caller.actor.scope;
+        let reader = async || self.platform.store.read().await.map_err(failed);
+        let among = archive::named(&mut reader().await?, scope, &mut query, false).await.map_err(failed)?;
+        let mut search = Search::new(among.map_or(Among::All(scope), Among::These), &query);
+        loop {
+            // The reader goes back before the peer takes its time.
+            let found = search.next(&mut reader().await?).await.map_err(failed)?;
+            let Some(found) = found else { return Ok(()) };
+            self.journal_list(caller, "imaging_study", found.len()).await?;
+            if !answers.give(found.into_iter().map(|answer| answer.attributes).collect()).await {
+                return Ok(());
+            }
+        }
     }
 
     /// An orderly end means that all was sent. After a broken one the sender comes again; what it does not finish is

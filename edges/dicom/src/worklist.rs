@@ -6,17 +6,16 @@
 use pinyin::ToPinyin as _;
 use yiti_diagnostics::settings::Definitions;
 use yiti_directory::{Actor, Platform, Scope, people};
-use yiti_kernel::{Lang, SignedDuration, time};
+use yiti_kernel::{Lang, SignedDuration, Timestamp, time};
 use yiti_record::RequestId;
 use yiti_record::order::{self, Order, Priority};
 use yiti_record::patient::{self, Patient, Sex};
 use yiti_store::Error;
 
-use crate::archive::ANSWER_COUNT_MAX;
 use crate::attributes::Attributes;
 use crate::charset::PersonName;
 use crate::dataset::Tag;
-use crate::query::{Matching, WorklistQuery};
+use crate::query::{Key, Matching, WorklistQuery};
 
 /// Without a date in the query, orders from so many days back …
 const DAYS_BACK: i64 = 7;
@@ -25,38 +24,77 @@ const DAYS_AHEAD: i64 = 30;
 /// Characters of a long string (VR LO) and of one component group of a name.
 const LONG_STRING_LENGTH_MAX: usize = 64;
 
-/// Answers a worklist query of a modality.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn find(platform: &Platform, caller: &Actor, query: &WorklistQuery) -> Result<Vec<Attributes>, Error> {
-    let day = |days: i64| time::day(platform.now() + SignedDuration::from_hours(24 * days));
-    let (mut from, mut until) = (day(-DAYS_BACK), day(DAYS_AHEAD));
-    if let Matching::Dates { from: first, to: last } = query.step(Tag(0x0040, 0x0002)) {
-        from = first.unwrap_or(from);
-        until = last.unwrap_or(until);
-    }
-    let until = until.tomorrow().unwrap_or(until);
-    let tree = platform.tree();
-    let institution = tree.get(caller.institution).ok_or(Error::NotFound)?;
-    // The institution alone, without those below it, which have modalities of their own.
-    let here = Scope { low: institution.scope.low, high: institution.scope.low };
-    let definitions = platform.kit.get::<Definitions>();
-    let mut reader = platform.store.read().await?;
-    let (from, until) = (time::day_start(from), time::day_start(until));
-    let orders = order::waiting(&mut reader, here, from, until, ANSWER_COUNT_MAX as u32).await?;
-    let mut answers = Vec::new();
-    for order in orders {
-        let patient = patient::get(&mut reader, order.patient).await?;
-        let requester = people::person(&mut reader, order.requested_by).await?;
-        let exam = definitions.exam_name(&order.exam_code, Lang::default()).to_owned();
-        let about = About { order: &order, patient: &patient, requester: &requester.name, exam: &exam };
-        let answer = about.item(&caller.name, &institution.name);
-        if answer.matches(&query.keys) {
-            answers.push(answer);
+/// Orders that are looked at together.
+const PAGE: u32 = 500;
+
+/// A worklist query of a modality under way, so many orders at a time.
+pub struct List<'p> {
+    platform: &'p Platform,
+    caller: &'p Actor,
+    keys: Vec<Key>,
+    institution: String,
+    /// The institution alone, without those below it, which have modalities of their own.
+    here: Scope,
+    from: Timestamp,
+    until: Timestamp,
+    after: Option<(Timestamp, RequestId)>,
+    is_done: bool,
+}
+
+impl<'p> List<'p> {
+    /// What `query` asks for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the caller's institution is not there.
+    pub fn new(platform: &'p Platform, caller: &'p Actor, query: WorklistQuery) -> Result<Self, Error> {
+        let day = |days: i64| time::day(platform.now() + SignedDuration::from_hours(24 * days));
+        let (mut from, mut until) = (day(-DAYS_BACK), day(DAYS_AHEAD));
+        if let Matching::Dates { from: first, to: last } = query.step(Tag(0x0040, 0x0002)) {
+            from = first.unwrap_or(from);
+            until = last.unwrap_or(until);
         }
+        let until = until.tomorrow().unwrap_or(until);
+        let tree = platform.tree();
+        let institution = tree.get(caller.institution).ok_or(Error::NotFound)?;
+        Ok(Self {
+            platform,
+            caller,
+            keys: query.keys,
+            institution: institution.name.clone(),
+            here: Scope { low: institution.scope.low, high: institution.scope.low },
+            from: time::day_start(from),
+            until: time::day_start(until),
+            after: None,
+            is_done: false,
+        })
     }
-    Ok(answers)
+
+    /// The next items, perhaps none of this page; `None` at the end.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn next(&mut self) -> Result<Option<Vec<Attributes>>, Error> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let definitions = self.platform.kit.get::<Definitions>();
+        let mut reader = self.platform.store.read().await?;
+        let orders = order::waiting(&mut reader, self.here, self.from, self.until, self.after, PAGE).await?;
+        self.after = orders.last().map(|order| (order.scheduled_at, order.id));
+        self.is_done = orders.len() < PAGE as usize;
+        let mut answers = Vec::new();
+        for order in orders {
+            let patient = patient::get(&mut reader, order.patient).await?;
+            let requester = people::person(&mut reader, order.requested_by).await?;
+            let exam = definitions.exam_name(&order.exam_code, Lang::default()).to_owned();
+            let about = About { order: &order, patient: &patient, requester: &requester.name, exam: &exam };
+            let answer = about.item(&self.caller.name, &self.institution);
+            if answer.matches(&self.keys) {
+                answers.push(answer);
+            }
+        }
+        Ok(Some(answers))
+    }
 }
 
 /// The Study Instance UID under which the pictures of an order come: the order's own identifier, so nothing has to be

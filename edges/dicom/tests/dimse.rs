@@ -21,7 +21,7 @@ use yiti_dicom::{
     attributes::Attributes,
     charset::PersonName,
     dataset::{File, Header, Limits, Tag},
-    dimse::{Config, FindRefused, ReceivedInstance, Reject, Service, StoreRefused, serve},
+    dimse::{Answers, Config, FindRefused, ReceivedInstance, Reject, Service, StoreRefused, serve},
     query::{StudyRootQuery, WorklistQuery},
 };
 
@@ -48,7 +48,7 @@ impl Service for Memory {
         Ok(())
     }
 
-    async fn find_worklist(&self, _caller: &String, query: WorklistQuery) -> Result<Vec<Attributes>, FindRefused> {
+    async fn find_worklist(&self, _caller: &String, query: WorklistQuery, answers: Answers) -> Result<(), FindRefused> {
         let items = [("P1", "Wang^XiaoDong=王^小东", "CT"), ("P2", "Zhang^San=张^三", "MR"), ("P3", "Doe^Jane", "CT")];
         let items = items.map(|(id, name, modality)| {
             Attributes::new()
@@ -67,10 +67,11 @@ impl Service for Memory {
                     ],
                 )
         });
-        Ok(items.into_iter().filter(|item| item.matches(&query.keys)).collect())
+        answers.give(items.into_iter().filter(|item| item.matches(&query.keys)).collect()).await;
+        Ok(())
     }
 
-    async fn find(&self, _caller: &String, query: StudyRootQuery) -> Result<Vec<Attributes>, FindRefused> {
+    async fn find(&self, _caller: &String, query: StudyRootQuery, answers: Answers) -> Result<(), FindRefused> {
         if self.slow_find {
             tokio::time::sleep(Duration::from_secs(20)).await;
         }
@@ -82,7 +83,13 @@ impl Service for Memory {
                 .text(Tag(0x0020, 0x000D), format!("2.25.{at}"))
                 .number(Tag(0x0020, 0x1208), 300.0)
         };
-        Ok((0..1000).map(study).filter(|study| study.matches(&query.keys)).collect())
+        for page in 0..10 {
+            let found = (page * 100..(page + 1) * 100).map(study).filter(|study| study.matches(&query.keys)).collect();
+            if !answers.give(found).await {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -229,17 +236,29 @@ struct Raw(TcpStream);
 
 impl Raw {
     async fn associate(address: SocketAddr, class: &str, transfer_syntax: &str) -> Raw {
+        Raw::associate_reading(address, class, transfer_syntax, 65536).await.0
+    }
+
+    /// As a peer that reads units up to `length_max`; says whether the context was accepted.
+    async fn associate_reading(
+        address: SocketAddr,
+        class: &str,
+        transfer_syntax: &str,
+        length_max: u32,
+    ) -> (Raw, bool) {
         let item = |kind: u8, content: &[u8]| [&[kind, 0][..], &(content.len() as u16).to_be_bytes(), content].concat();
         let mut body = [&[0, 1, 0, 0][..], b"ARCHIVE         MODALITY        ", &[0; 32]].concat();
         body.extend(item(0x10, b"1.2.840.10008.3.1.1.1"));
         let context =
             [&[1, 0, 0, 0][..], &item(0x30, class.as_bytes()), &item(0x40, transfer_syntax.as_bytes())].concat();
         body.extend(item(0x20, &context));
-        body.extend(item(0x50, &item(0x51, &65536_u32.to_be_bytes())));
+        body.extend(item(0x50, &item(0x51, &length_max.to_be_bytes())));
         let mut raw = Raw(TcpStream::connect(address).await.unwrap());
         raw.send(1, &body).await;
-        assert_eq!(raw.receive().await.0, 2);
-        raw
+        let (kind, answer) = raw.receive().await;
+        assert_eq!(kind, 2);
+        let at = answer.windows(2).position(|pair| pair == [0x21, 0]).unwrap();
+        (raw, answer[at + 6] == 0)
     }
 
     async fn send(&mut self, kind: u8, body: &[u8]) {
@@ -488,4 +507,89 @@ fn silent_peers_are_closed_and_too_many_are_told_so() {
         let (ok, text) = echo(address).await;
         assert!(ok, "{text}");
     });
+}
+
+#[test]
+fn a_peer_is_never_sent_a_longer_unit_than_it_reads() {
+    with_server(Memory::default(), Config::default(), |address, _| async move {
+        let class = "1.2.840.10008.5.1.4.1.2.2.1";
+        for length_max in [32, 128, 500, 4096] {
+            let (mut raw, _) = Raw::associate_reading(address, class, "1.2.840.10008.1.2", length_max).await;
+            raw.value(3, &Raw::command(0x20, class, "", true)).await;
+            let keys = b"\x08\0\x52\0\x06\0\0\0STUDY \x10\0\x10\0\0\0\0\0\x10\0\x20\0\x04\0\0\0P77*";
+            raw.value(2, keys).await;
+            let (mut messages, mut data, mut longest) = (0, Vec::new(), 0);
+            // Eleven answers of a command and a data set each, and the last command.
+            while messages < 23 {
+                let (kind, body) = raw.receive().await;
+                assert_eq!(kind, 4);
+                longest = longest.max(body.len() as u32);
+                messages += usize::from(body[5] & 2 != 0);
+                data.extend_from_slice(&body[6..]);
+            }
+            assert!(longest <= length_max, "{longest} of {length_max}");
+            let names = data.windows(10).filter(|part| part == b"Wang^XiaoD").count();
+            assert_eq!(names, 11);
+            raw.send(5, &[0; 4]).await;
+            assert_eq!(raw.receive().await.0, 6);
+        }
+    });
+}
+
+#[test]
+fn what_devices_write_against_the_standard_is_kept_and_said() {
+    const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
+    with_server(Memory::default(), Config::default(), |address, memory| async move {
+        let plain = |class: &str, number: u32| {
+            samples::dicom::Pixels::grey(8, 8, 8).plain(samples::dicom::DataSet::instance(class, "CT", 3, number))
+        };
+        let blank = |vr: &str| {
+            plain(CT, 3).text((0x0008, 0x1030), vr, "CHEST").text((0x0010, 0x0020), vr, "P1").text(
+                (0x0018, 0x0015),
+                vr,
+                "",
+            )
+        };
+        for (set, oddities) in [
+            (plain(CT, 1), vec![]),
+            (
+                plain(CT, 1).text((0x0020, 0x000D), "UI", "1.2.004.5").text((0x0008, 0x0018), "UI", "1.02.3"),
+                vec!["uid"],
+            ),
+            (blank("  "), vec!["blank_vr"]),
+            (blank("\0\0"), vec!["blank_vr"]),
+            (blank("??"), vec!["blank_vr"]),
+            (plain("1.2.840.113619.4.30", 4), vec!["private_class"]),
+            (plain("1.2.840.10008.5.1.4.1.1.999.7", 5), vec!["unknown_class"]),
+        ] {
+            for transfer_syntax in ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"] {
+                let bytes = set.encoded(transfer_syntax);
+                let class = header_of(&set.file(transfer_syntax)).sop_class_uid;
+                let instance = header_of(&set.file(transfer_syntax)).sop_instance_uid;
+                let (mut raw, is_accepted) = Raw::associate_reading(address, &class, transfer_syntax, 65536).await;
+                assert!(is_accepted, "{class}");
+                raw.value(3, &Raw::command(1, &class, &instance, true)).await;
+                raw.value(2, &bytes).await;
+                assert_eq!(raw.status().await, 0, "{oddities:?} {transfer_syntax}");
+                let kept = memory.kept.lock().unwrap().pop().unwrap();
+                assert_eq!(kept.header.oddities, oddities);
+                assert_eq!(&kept.file[kept.data_offset..], bytes, "kept as sent");
+                let read = File::read(&kept.file, &Limits::default()).unwrap();
+                assert!(!read.mislabelled);
+                let header = Header::of_file(&read);
+                if oddities == ["blank_vr"] {
+                    assert_eq!((header.study_description.as_str(), header.patient_id.as_str()), ("CHEST", "P1"));
+                }
+                assert_eq!((header.rows, header.patient_name.ideographic.as_str()), (Some(8), "测试^患者"));
+            }
+        }
+        // Services that are none of ours are no storage.
+        for class in ["1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.1.20.1", "1.2.840.10008.3.1.2.3.3"] {
+            assert!(!Raw::associate_reading(address, class, "1.2.840.10008.1.2", 65536).await.1, "{class}");
+        }
+    });
+}
+
+fn header_of(file: &[u8]) -> Header {
+    Header::of_file(&File::read(file, &Limits::default()).unwrap())
 }

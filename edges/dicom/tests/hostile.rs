@@ -15,7 +15,7 @@ fn admit(bytes: &[u8]) -> Result<Header, String> {
     let file = File::read(bytes, &Limits::default()).map_err(|error| error.to_string())?;
     let header = Header::of_file(&file);
     let mut metadata = String::new();
-    json::write_instance(&mut metadata, &file.data, "/bulk");
+    json::write_instance(&mut metadata, &file.data, "/bulk", None);
     let parsed: serde_json::Value = serde_json::from_str(&metadata).expect("valid JSON");
     assert!(parsed.is_object());
     assert!(metadata.len() <= 40 * bytes.len().max(1024), "{} from {}", metadata.len(), bytes.len());

@@ -14,7 +14,7 @@ use yiti_dicom::{
 fn metadata(bytes: &[u8]) -> Value {
     let file = File::read(bytes, &Limits::default()).unwrap();
     let mut out = String::new();
-    json::write_instance(&mut out, &file.data, "/bulk/1");
+    json::write_instance(&mut out, &file.data, "/bulk/1", None);
     serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
 }
 
@@ -46,7 +46,7 @@ fn every_sample_file_gives_valid_json() {
         if let Ok(file) = File::read(&bytes, &Limits::default()) {
             count += 1;
             let mut out = String::new();
-            json::write_instance(&mut out, &file.data, "/bulk");
+            json::write_instance(&mut out, &file.data, "/bulk", None);
             let value: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(value.as_object().unwrap().values().all(|entry| entry["vr"].is_string()), "{name}");
             assert!(!out.contains(r#"7FE00010":{"vr":"OW","InlineBinary"#), "{name}");

@@ -61,7 +61,7 @@ fn a_query_string_becomes_typed_keys() {
                 &PatientName=*%E7%8E%8B*&ModalitiesInStudy=CT%2CMR&00100020=P1";
     let qido = Qido::parse(Level::Study, ohif).unwrap();
     assert_eq!(qido.query.limit, Some(101));
-    assert_eq!(qido.query.condition(Tag(0x10, 0x10)), &Matching::Wildcard("*王*".into()));
+    assert_eq!(qido.query.condition(Tag(0x10, 0x10)), &Matching::Name(vec!["*王*".into()]));
     assert_eq!(qido.query.condition(Tag(0x10, 0x20)), &Matching::OneOf(vec!["P1".into()]));
     assert_eq!(qido.query.condition(Tag(0x08, 0x61)), &Matching::OneOf(vec!["CT".into(), "MR".into()]));
     assert!(matches!(qido.query.condition(Tag(0x08, 0x20)), Matching::Dates { from: Some(_), to: Some(_) }));

@@ -1,15 +1,24 @@
 //! Imaging studies as they arrive: study, series, instance rows, and where the bytes lie.
 //!
 //! Bytes are kept as received and addressed by digest; the same instance sent again changes nothing, another content
-//! under the same SOP Instance UID is refused.
+//! under the same SOP Instance UID of the same study is refused.
+//!
+//! Identifiers come from outside and are not trusted to be unique. A study is one Study Instance UID of one institution
+//! and one patient ([`matching::same_person`]); a series belongs to its study, an instance to its series. Each study has
+//! an address of its own, under which the group finds it: its Study Instance UID as long as no other study has that, a
+//! fresh one otherwise. Where identifiers of one institution name two patients, both are kept, and the later one has a
+//! [`Conflict`] for a person to settle ([`crate::sorting`]).
+//!
+//! INVARIANT: pictures of two patients never come into one study by themselves, whatever their identifiers say.
 
 use serde_json::json;
 use yiti_directory::{Cx, InstitutionId, Scope};
-use yiti_kernel::{Date, Timestamp, id_type};
-use yiti_store::{Digest, Error, Reader, Row, args, sql};
+use yiti_kernel::{Date, Timestamp, Uuid, id_type};
+use yiti_store::{Digest, Error, Reader, Row, Tx, args, sql};
 
 use crate::document::{self, About};
 use crate::fhir;
+use crate::fold::fold;
 use crate::matching::{self, Expected, Seen, Unmatched};
 use crate::order::{self, Order, RequestId};
 use crate::patient::{self, PatientId, Sex};
@@ -82,6 +91,43 @@ pub struct Arrived {
     pub byte_count: u64,
     /// How many bytes from the start hold everything before the pixel data.
     pub header_bytes: u64,
+    /// What about it breaks the standard, as keys of `locales/` separated by spaces; empty for most.
+    pub oddities: String,
+}
+
+impl Arrived {
+    fn seen(&self) -> Seen<'_> {
+        Seen {
+            number: &self.patient_number,
+            name: &self.patient_name,
+            sex: self.sex,
+            birth_on: self.birth_on,
+            accession_number: &self.accession_number,
+        }
+    }
+}
+
+/// Why a person should look at a study beside another of the same institution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Conflict {
+    /// Another patient's study has the same Study Instance UID.
+    SecondPatient,
+    /// A series of another study has the same Series Instance UID.
+    SeriesElsewhere,
+    /// Another study holds other content under one of its SOP Instance UIDs.
+    InstanceElsewhere,
+}
+
+impl Conflict {
+    /// As stored and as key in `locales/`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::SecondPatient => "second_patient",
+            Self::SeriesElsewhere => "series_elsewhere",
+            Self::InstanceElsewhere => "instance_elsewhere",
+        }
+    }
 }
 
 /// What the arrival of an instance meant.
@@ -98,12 +144,16 @@ pub struct Received {
 /// Why an instance was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Another content is kept under this SOP Instance UID.
-    #[error("another content is kept under SOP instance `{0}`")]
-    Different(String),
-    /// The study was first received by another institution.
-    #[error("study `{0}` belongs to another institution")]
-    Elsewhere(String),
+    /// The study holds another content under this SOP Instance UID.
+    #[error("another content is kept under SOP instance `{sop_uid}`")]
+    Different {
+        /// SOP Instance UID.
+        sop_uid: String,
+        /// The study that holds it.
+        study: StudyId,
+        /// The file that is kept.
+        kept: Digest,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -114,7 +164,9 @@ pub enum Refused {
 pub struct Study {
     /// Identifier.
     pub id: StudyId,
-    /// Study Instance UID.
+    /// Under which the group finds it; no other study has it.
+    pub address: String,
+    /// Study Instance UID as sent; other studies may have the same.
     pub study_uid: String,
     /// The institution that received it.
     pub institution: InstitutionId,
@@ -124,6 +176,12 @@ pub struct Study {
     pub request: Option<RequestId>,
     /// Why it has no order; `None` when it has one, or while it is still arriving.
     pub unmatched: Option<String>,
+    /// Key of a [`Conflict`] that nobody has settled yet.
+    pub conflict: Option<String>,
+    /// The study it is in conflict with.
+    pub conflict_with: Option<StudyId>,
+    /// What about its instances breaks the standard, as keys of `locales/` separated by spaces.
+    pub oddities: String,
     /// Accession Number as sent.
     pub accession_number: String,
     /// Patient ID as sent.
@@ -160,6 +218,20 @@ pub struct Study {
     pub series_count: u32,
     /// Instances.
     pub instance_count: u32,
+}
+
+impl Study {
+    /// The patient as its pictures name them.
+    #[must_use]
+    pub fn seen(&self) -> Seen<'_> {
+        Seen {
+            number: &self.seen_patient_number,
+            name: &self.seen_patient_name,
+            sex: self.seen_sex,
+            birth_on: self.seen_birth_on,
+            accession_number: &self.accession_number,
+        }
+    }
 }
 
 /// A series.
@@ -219,23 +291,37 @@ pub struct Instance {
 pub async fn receive(cx: &mut Cx<'_>, institution: InstitutionId, new: &Arrived) -> Result<Received, Refused> {
     let known = cx
         .tx
-        .row(
+        .rows(
             sql!(
                 "select i.digest, s.study_id from imaging_instance i join imaging_series s on s.id = i.series_id
-                 where i.sop_uid = $1"
+                 join imaging_study t on t.id = s.study_id where i.sop_uid = $1 and t.institution_id = $2"
             ),
-            args![&new.sop_uid],
+            args![&new.sop_uid, institution.0],
         )
         .await?;
-    if let Some(row) = known {
-        return if row.get::<Digest>("digest")? == new.digest {
-            Ok(Received { study: row.id("study_id")?, is_new_study: false, is_new_instance: false })
-        } else {
-            Err(Refused::Different(new.sop_uid.clone()))
-        };
+    let mut elsewhere: Vec<(StudyId, Digest)> = Vec::new();
+    for row in &known {
+        elsewhere.push((row.id("study_id")?, row.get("digest")?));
     }
-    let (study, is_new_study) = study_for(cx, institution, new).await?;
-    let series = series_for(cx, study, new).await?;
+    // The very same bytes are where they were filed, or where a person has put them since.
+    if let Some((study, _)) = elsewhere.iter().find(|(_, digest)| *digest == new.digest) {
+        return Ok(Received { study: *study, is_new_study: false, is_new_instance: false });
+    }
+    let namesakes = namesakes(cx.tx, institution, &new.study_uid).await?;
+    let (own, others): (Vec<Study>, Vec<Study>) =
+        namesakes.into_iter().partition(|study| matching::same_person(&study.seen(), &new.seen()));
+    let different = elsewhere.iter().find(|(study, _)| own.iter().any(|own| own.id == *study));
+    if let Some((study, kept)) = different {
+        return Err(Refused::Different { sop_uid: new.sop_uid.clone(), study: *study, kept: *kept });
+    }
+    let (study, is_new_study) = study_for(cx, institution, new, &own).await?;
+    if let Some(other) = others.iter().find(|other| other.instance_count > 0).filter(|_| is_new_study) {
+        note_conflict(cx, study, Conflict::SecondPatient, other.id).await?;
+    }
+    let (series, is_first) = series_for(cx, institution, study, new).await?;
+    if let Some((other, _)) = elsewhere.first() {
+        note_conflict(cx, study, Conflict::InstanceElsewhere, *other).await?;
+    }
     cx.tx
         .execute(
             sql!(
@@ -267,51 +353,94 @@ pub async fn receive(cx: &mut Cx<'_>, institution: InstitutionId, new: &Arrived)
         .execute(
             sql!(
                 "update imaging_study set instance_count = instance_count + 1, last_arrived_at = $2,
-                     examined_at = case when examined_at is null or examined_at < $3 then coalesce($3, examined_at)
+                     series_count = series_count + $4, examined_at = case when examined_at is null or examined_at < $3 then coalesce($3, examined_at)
                          else examined_at end
                  where id = $1"
             ),
-            args![study.0, cx.now, new.examined_at],
+            args![study.0, cx.now, new.examined_at, i64::from(is_first)],
         )
         .await?;
     Ok(Received { study, is_new_study, is_new_instance: true })
 }
 
-async fn study_for(cx: &mut Cx<'_>, institution: InstitutionId, new: &Arrived) -> Result<(StudyId, bool), Refused> {
-    let row = cx
-        .tx
-        .row(
-            sql!("select id, institution_id, modalities from imaging_study where study_uid = $1"),
-            args![&new.study_uid],
+/// The studies of an institution that came under one Study Instance UID, the first to come first.
+pub(crate) async fn namesakes(
+    reader: &mut Reader,
+    institution: InstitutionId,
+    study_uid: &str,
+) -> Result<Vec<Study>, Error> {
+    let rows = reader
+        .rows(
+            sql!("select * from imaging_study where institution_id = $1 and study_uid = $2 order by id"),
+            args![institution.0, study_uid],
         )
         .await?;
-    if let Some(row) = row {
-        if row.id::<InstitutionId>("institution_id")? != institution {
-            return Err(Refused::Elsewhere(new.study_uid.clone()));
+    rows.iter().map(of_row).collect()
+}
+
+/// Words that both lists hold, and those that only one does, each once.
+fn joined(kept: &str, more: &str, separator: char) -> String {
+    let mut all: Vec<&str> = kept.split(separator).filter(|word| !word.is_empty()).collect();
+    for word in more.split(separator).filter(|word| !word.is_empty()) {
+        if !all.contains(&word) {
+            all.push(word);
         }
-        let (id, modalities): (StudyId, String) = (row.id("id")?, row.get("modalities")?);
-        if !modalities.split('\\').any(|m| m == new.modality) {
+    }
+    all.join(&separator.to_string())
+}
+
+/// The study an instance belongs to among those of its UID, institution and patient; a new one when there is none.
+async fn study_for(
+    cx: &mut Cx<'_>,
+    institution: InstitutionId,
+    new: &Arrived,
+    own: &[Study],
+) -> Result<(StudyId, bool), Error> {
+    let mut found = own.first();
+    // A person may have split a study: what follows goes to the part that has its series.
+    if own.len() > 1 {
+        let has_series = cx
+            .tx
+            .row(
+                sql!(
+                    "select s.study_id from imaging_series s join imaging_study t on t.id = s.study_id
+                     where s.series_uid = $1 and t.institution_id = $2 and t.study_uid = $3 and s.instance_count > 0
+                     order by s.study_id limit 1"
+                ),
+                args![&new.series_uid, institution.0, &new.study_uid],
+            )
+            .await?;
+        let part: Option<StudyId> = has_series.map(|row| row.id("study_id")).transpose()?;
+        found = own.iter().find(|study| Some(study.id) == part).or(found);
+    }
+    if let Some(study) = found {
+        let modalities = joined(&study.modalities, &new.modality, '\\');
+        let oddities = joined(&study.oddities, &new.oddities, ' ');
+        if modalities != study.modalities || oddities != study.oddities {
             cx.tx
                 .execute(
-                    sql!("update imaging_study set modalities = $2 where id = $1"),
-                    args![id.0, format!("{modalities}\\{}", new.modality)],
+                    sql!("update imaging_study set modalities = $2, oddities = $3 where id = $1"),
+                    args![study.id.0, modalities, oddities],
                 )
                 .await?;
         }
-        return Ok((id, false));
+        return Ok((study.id, study.instance_count == 0));
     }
     let id = StudyId::fresh();
+    let address = free_address(cx.tx, id, &new.study_uid).await?;
     cx.tx
         .execute(
             sql!(
-                "insert into imaging_study (id, study_uid, institution_id, accession_number, seen_patient_number,
-                     seen_patient_name, seen_sex, seen_birth_on, study_id_text, description, modalities, body_part,
-                     referring, study_on, study_time, examined_at, first_arrived_at, last_arrived_at, series_count,
-                     instance_count)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, 0, 0)"
+                "insert into imaging_study (id, address, study_uid, institution_id, accession_number,
+                     seen_patient_number, seen_patient_name, seen_sex, seen_birth_on, study_id_text, description,
+                     modalities, body_part, referring, study_on, study_time, examined_at, first_arrived_at,
+                     last_arrived_at, series_count, instance_count, name_folded, oddities)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, 0, 0, $19,
+                     $20)"
             ),
             args![
                 id.0,
+                address,
                 &new.study_uid,
                 institution.0,
                 &new.accession_number,
@@ -328,6 +457,8 @@ async fn study_for(cx: &mut Cx<'_>, institution: InstitutionId, new: &Arrived) -
                 &new.study_time,
                 new.examined_at,
                 cx.now,
+                fold(&new.patient_name),
+                &new.oddities,
             ],
         )
         .await?;
@@ -336,10 +467,63 @@ async fn study_for(cx: &mut Cx<'_>, institution: InstitutionId, new: &Arrived) -
     Ok((id, true))
 }
 
-async fn series_for(cx: &mut Cx<'_>, study: StudyId, new: &Arrived) -> Result<SeriesId, Error> {
-    let row = cx.tx.row(sql!("select id from imaging_series where series_uid = $1"), args![&new.series_uid]).await?;
+/// An address that no study has: the Study Instance UID itself, where it is free.
+pub(crate) async fn free_address(reader: &mut Reader, id: StudyId, study_uid: &str) -> Result<String, Error> {
+    let taken = reader.row(sql!("select id from imaging_study where address = $1"), args![study_uid]).await?;
+    Ok(if taken.is_none() { study_uid.to_owned() } else { format!("2.25.{}", id.0.as_u128()) })
+}
+
+/// Marks a study for a person to look at. What was settled before is not asked again.
+async fn note_conflict(cx: &mut Cx<'_>, study: StudyId, why: Conflict, other: StudyId) -> Result<(), Error> {
+    let noted = cx
+        .tx
+        .execute(
+            sql!(
+                "update imaging_study set conflict_reason = $2, conflict_with = $3
+                 where id = $1 and conflict_reason is null and not exists (select 1 from imaging_sort o
+                     where o.from_study_id = $1 and o.kind = 'apart' and o.conflict_reason = $2
+                         and o.undone_at is null)"
+            ),
+            args![study.0, why.key(), other.0],
+        )
+        .await?;
+    if noted == 0 {
+        return Ok(());
+    }
+    let detail = json!({ "reason": why.key(), "with": other.0.to_string() });
+    cx.journal("imaging.conflict", ("imaging_study", Some(study.0)), None, detail).await
+}
+
+/// The series of an instance within its study, and whether it has no instance yet.
+async fn series_for(
+    cx: &mut Cx<'_>,
+    institution: InstitutionId,
+    study: StudyId,
+    new: &Arrived,
+) -> Result<(SeriesId, bool), Error> {
+    let row = cx
+        .tx
+        .row(
+            sql!("select id, instance_count from imaging_series where study_id = $1 and series_uid = $2"),
+            args![study.0, &new.series_uid],
+        )
+        .await?;
     if let Some(row) = row {
-        return row.id("id");
+        return Ok((row.id("id")?, row.get::<i64>("instance_count")? == 0));
+    }
+    let elsewhere = cx
+        .tx
+        .row(
+            sql!(
+                "select s.study_id from imaging_series s join imaging_study t on t.id = s.study_id
+                 where s.series_uid = $1 and t.institution_id = $2 and t.study_uid <> $3 and s.instance_count > 0
+                 order by s.study_id limit 1"
+            ),
+            args![&new.series_uid, institution.0, &new.study_uid],
+        )
+        .await?;
+    if let Some(row) = elsewhere {
+        note_conflict(cx, study, Conflict::SeriesElsewhere, row.id("study_id")?).await?;
     }
     let id = SeriesId::fresh();
     cx.tx
@@ -359,10 +543,7 @@ async fn series_for(cx: &mut Cx<'_>, study: StudyId, new: &Arrived) -> Result<Se
             ],
         )
         .await?;
-    cx.tx
-        .execute(sql!("update imaging_study set series_count = series_count + 1 where id = $1"), args![study.0])
-        .await?;
-    Ok(id)
+    Ok((id, true))
 }
 
 /// What became of a study when it was taken as complete.
@@ -382,7 +563,7 @@ pub enum Completed {
 /// Whatever the store says.
 pub async fn complete(cx: &mut Cx<'_>, id: StudyId) -> Result<Completed, Error> {
     let mut study = get(cx.tx, id).await?;
-    if study.completed_at.is_some() {
+    if study.completed_at.is_some() && (study.request.is_some() || study.unmatched.is_some()) {
         keep_document(cx, &study).await?;
         return Ok(Completed::Again(study));
     }
@@ -397,14 +578,7 @@ pub async fn complete(cx: &mut Cx<'_>, id: StudyId) -> Result<Completed, Error> 
     };
     let expected =
         patient.as_ref().map(|p| Expected { number: &p.number, name: &p.name, sex: p.sex, birth_on: p.birth_on });
-    let seen = Seen {
-        number: &study.seen_patient_number,
-        name: &study.seen_patient_name,
-        sex: study.seen_sex,
-        birth_on: study.seen_birth_on,
-        accession_number: &study.accession_number,
-    };
-    let decided = matching::decide(&seen, expected.as_ref());
+    let decided = matching::decide(&study.seen(), expected.as_ref());
     study.completed_at = Some(cx.now);
     cx.tx.execute(sql!("update imaging_study set completed_at = $2 where id = $1"), args![id.0, cx.now]).await?;
     match (decided, order) {
@@ -455,7 +629,27 @@ pub async fn attach(cx: &mut Cx<'_>, study: &mut Study, order: &Order) -> Result
     cx.journal("imaging.match", ("imaging_study", Some(study.id.0)), Some(order.patient.0), detail).await
 }
 
-async fn keep_document(cx: &mut Cx<'_>, study: &Study) -> Result<(), Error> {
+/// Takes a study away from its order and patient: they were not its own. It waits for a person again.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn detach(cx: &mut Cx<'_>, study: &mut Study, why: &str) -> Result<(), Error> {
+    let was = study.patient.map(|patient| patient.0);
+    let detail = json!({ "request": study.request.map(|id| id.0.to_string()), "reason": why });
+    study.request = None;
+    study.patient = None;
+    study.unmatched = Some(Unmatched::Undone.key().to_owned());
+    cx.tx
+        .execute_one(
+            sql!("update imaging_study set request_id = null, patient_id = null, unmatched_reason = $2 where id = $1"),
+            args![study.id.0, Unmatched::Undone.key()],
+        )
+        .await?;
+    keep_document(cx, study).await?;
+    cx.journal("imaging.unmatch", ("imaging_study", Some(study.id.0)), was, detail).await
+}
+
+pub(crate) async fn keep_document(cx: &mut Cx<'_>, study: &Study) -> Result<(), Error> {
     let about = About {
         kind: "ImagingStudy",
         id: study.id.0,
@@ -473,11 +667,15 @@ async fn keep_document(cx: &mut Cx<'_>, study: &Study) -> Result<(), Error> {
 pub fn of_row(row: &Row) -> Result<Study, Error> {
     Ok(Study {
         id: row.id("id")?,
+        address: row.get("address")?,
         study_uid: row.get("study_uid")?,
         institution: row.id("institution_id")?,
         patient: row.optional_id("patient_id")?,
         request: row.optional_id("request_id")?,
         unmatched: row.get("unmatched_reason")?,
+        conflict: row.get("conflict_reason")?,
+        conflict_with: row.optional_id("conflict_with")?,
+        oddities: row.get("oddities")?,
         accession_number: row.get("accession_number")?,
         seen_patient_number: row.get("seen_patient_number")?,
         seen_patient_name: row.get("seen_patient_name")?,
@@ -507,21 +705,38 @@ pub async fn get(reader: &mut Reader, id: StudyId) -> Result<Study, Error> {
     of_row(&reader.one(sql!("select * from imaging_study where id = $1"), args![id.0]).await?)
 }
 
-/// The study of a Study Instance UID inside `scope`.
+/// The study at an address inside `scope`. A Study Instance UID is one as long as a single study inside `scope` has it;
+/// where several have it, only addresses tell them apart.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is none or the scope does not reach it.
-pub async fn by_uid(reader: &mut Reader, scope: Scope, study_uid: &str) -> Result<Study, Error> {
-    let row = reader
-        .one(
+pub async fn by_address(reader: &mut Reader, scope: Scope, address: &str) -> Result<Study, Error> {
+    let mut found = by_uid(reader, scope, address).await?;
+    if let Some(at) = found.iter().position(|study| study.address == address) {
+        return Ok(found.swap_remove(at));
+    }
+    match found.len() {
+        1 => found.pop().ok_or(Error::NotFound),
+        _ => Err(Error::NotFound),
+    }
+}
+
+/// The studies inside `scope` that have `uid` as address or came under it as Study Instance UID, the first to come first.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn by_uid(reader: &mut Reader, scope: Scope, uid: &str) -> Result<Vec<Study>, Error> {
+    let rows = reader
+        .rows(
             sql!(
                 "select s.* from imaging_study s join institution i on i.id = s.institution_id
-                 where s.study_uid = $1 and i.tree_low between $2 and $3"
+                 where (s.address = $1 or s.study_uid = $1) and s.instance_count > 0
+                     and i.tree_low between $2 and $3 order by s.id"
             ),
-            args![study_uid, scope.low, scope.high],
+            args![uid, scope.low, scope.high],
         )
         .await?;
-    of_row(&row)
+    rows.iter().map(of_row).collect()
 }
 
 /// The other studies of a patient, the newest first: the priors of `but`.
@@ -531,7 +746,10 @@ pub async fn by_uid(reader: &mut Reader, scope: Scope, study_uid: &str) -> Resul
 pub async fn of_patient(reader: &mut Reader, patient: PatientId, but: Option<StudyId>) -> Result<Vec<Study>, Error> {
     let rows = reader
         .rows(
-            sql!("select * from imaging_study where patient_id = $1 order by study_on desc, first_arrived_at desc"),
+            sql!(
+                "select * from imaging_study where patient_id = $1 and instance_count > 0
+                 order by study_on is null, study_on desc, first_arrived_at desc"
+            ),
             args![patient.0],
         )
         .await?;
@@ -539,7 +757,7 @@ pub async fn of_patient(reader: &mut Reader, patient: PatientId, but: Option<Stu
     Ok(studies.into_iter().filter(|s| Some(s.id) != but).collect())
 }
 
-/// How many studies of `scope` are without their order.
+/// How many studies of `scope` are without their order, or in conflict with another.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -548,7 +766,8 @@ pub async fn unmatched_count(reader: &mut Reader, scope: Scope) -> Result<i64, E
         .one(
             sql!(
                 "select count(*) as n from imaging_study s join institution i on i.id = s.institution_id
-                 where s.unmatched_reason is not null and i.tree_low between $1 and $2"
+                 where (s.unmatched_reason is not null or s.conflict_reason is not null) and s.instance_count > 0
+                     and i.tree_low between $1 and $2"
             ),
             args![scope.low, scope.high],
         )
@@ -556,19 +775,20 @@ pub async fn unmatched_count(reader: &mut Reader, scope: Scope) -> Result<i64, E
     row.get("n")
 }
 
-/// Studies without an order inside `scope`, the newest first.
+/// Studies inside `scope` that wait for a person: without an order, or in conflict with another. The newest first.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn unmatched(reader: &mut Reader, scope: Scope, limit: u32) -> Result<Vec<Study>, Error> {
+pub async fn unmatched(reader: &mut Reader, scope: Scope, limit: u32, offset: u32) -> Result<Vec<Study>, Error> {
     let rows = reader
         .rows(
             sql!(
                 "select s.* from imaging_study s join institution i on i.id = s.institution_id
-                 where s.unmatched_reason is not null and i.tree_low between $1 and $2
-                 order by s.first_arrived_at desc limit $3"
+                 where (s.unmatched_reason is not null or s.conflict_reason is not null) and s.instance_count > 0
+                     and i.tree_low between $1 and $2
+                 order by s.first_arrived_at desc, s.id desc limit $3 offset $4"
             ),
-            args![scope.low, scope.high, limit],
+            args![scope.low, scope.high, limit, offset],
         )
         .await?;
     rows.iter().map(of_row).collect()
@@ -591,7 +811,10 @@ pub async fn quiet(reader: &mut Reader, before: Timestamp) -> Result<Vec<StudyId
 /// Whatever the store says.
 pub async fn series(reader: &mut Reader, study: StudyId) -> Result<Vec<Series>, Error> {
     let rows = reader
-        .rows(sql!("select * from imaging_series where study_id = $1 order by number, series_uid"), args![study.0])
+        .rows(
+            sql!("select * from imaging_series where study_id = $1 and instance_count > 0 order by number is null, number, series_uid"),
+            args![study.0],
+        )
         .await?;
     rows.iter()
         .map(|row| {
@@ -631,14 +854,14 @@ pub async fn instances(
         (Some(series_uid), None) => {
             let of_series = sql!(
                 "select i.*, s.series_uid from imaging_instance i join imaging_series s on s.id = i.series_id
-                 where s.study_id = $1 and s.series_uid = $2 order by i.number, i.sop_uid"
+                 where s.study_id = $1 and s.series_uid = $2 order by i.number is null, i.number, i.sop_uid"
             );
             reader.rows(of_series, args![study.0, series_uid]).await?
         }
         (None, _) => {
             let of_study = sql!(
                 "select i.*, s.series_uid from imaging_instance i join imaging_series s on s.id = i.series_id
-                 where s.study_id = $1 order by s.number, s.series_uid, i.number, i.sop_uid"
+                 where s.study_id = $1 order by s.number is null, s.number, s.series_uid, i.number is null, i.number, i.sop_uid"
             );
             reader.rows(of_study, args![study.0]).await?
         }
@@ -663,14 +886,30 @@ pub async fn instances(
         .collect()
 }
 
+/// Where a list of studies goes on: behind this day and this study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    day: String,
+    id: StudyId,
+}
+
+impl After {
+    /// Behind a study.
+    #[must_use]
+    pub fn study(study: &Study) -> Self {
+        Self { day: study.study_on.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string()), id: study.id }
+    }
+}
+
+/// A study without a Study Date comes last.
+const NO_DAY: &str = "0000-00-00";
+
 /// What a query for studies asks for; empty fields ask for nothing.
 #[derive(Debug, Clone, Default)]
 pub struct StudyQuery {
-    /// Study Instance UIDs.
-    pub study_uids: Vec<String>,
     /// Patient ID, exact.
     pub patient_number: String,
-    /// Patient Name pattern with `*` and `?`, compared without case.
+    /// Patient Name pattern with `*` and `?`, compared as [`fold`] does.
     pub patient_name: String,
     /// Accession Number, exact.
     pub accession_number: String,
@@ -682,6 +921,8 @@ pub struct StudyQuery {
     pub until_on: Option<Date>,
     /// At most so many.
     pub limit: u32,
+    /// Behind this one.
+    pub after: Option<After>,
     /// After so many.
     pub offset: u32,
 }
@@ -691,52 +932,115 @@ pub struct StudyQuery {
 /// # Errors
 /// Whatever the store says.
 pub async fn find(reader: &mut Reader, scope: Scope, query: &StudyQuery) -> Result<Vec<Study>, Error> {
-    if !query.study_uids.is_empty() {
-        let mut found = Vec::new();
-        for uid in query.study_uids.iter().skip(query.offset as usize).take(query.limit as usize) {
-            match by_uid(reader, scope, uid).await {
-                Ok(study) => found.push(study),
-                Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        found.retain(|s| query.patient_number.is_empty() || s.seen_patient_number == query.patient_number);
-        return Ok(found);
-    }
     let (from, until) = (
-        query.from_on.map_or_else(|| "0000-00-00".to_owned(), |d| d.to_string()),
+        query.from_on.map_or_else(|| NO_DAY.to_owned(), |d| d.to_string()),
         query.until_on.map_or_else(|| "9999-99-99".to_owned(), |d| d.to_string()),
     );
+    // What is behind a study is not of a later day; said twice, since an index follows only one of the two.
+    let until = match &query.after {
+        Some(after) => until.min(after.day.clone()),
+        None => until,
+    };
     let name = like_pattern(&query.patient_name);
     let modality = if query.modality.is_empty() { "%".to_owned() } else { format!("%{}%", query.modality) };
+    let last = After { day: "9999-99-99".to_owned(), id: StudyId(Uuid::max()) };
+    let after = query.after.as_ref().unwrap_or(&last);
     let limits = args![i64::from(query.limit), i64::from(query.offset)];
-    let scoped = args![scope.low, scope.high, from, until, name, modality];
+    let scoped = args![scope.low, scope.high, from, until, name, modality, &after.day, after.id.0];
     let rows = if !query.accession_number.is_empty() {
         let sql = sql!(
-            "select s.* from imaging_study s join institution i on i.id = s.institution_id
-             where i.tree_low between $1 and $2 and coalesce(s.study_on, '0000-00-00') between $3 and $4
-                 and lower(s.seen_patient_name) like $5 escape '!' and s.modalities like $6
-                 and s.accession_number = $7 order by s.study_on desc, s.id desc limit $8 offset $9"
+            "select s.* from imaging_study s
+             where s.institution_id in (select id from institution where tree_low between $1 and $2)
+                 and coalesce(s.study_on, '0000-00-00') between $3 and $4
+                 and coalesce(s.name_folded, s.seen_patient_name) like $5 escape '!' and s.modalities like $6
+                 and (coalesce(s.study_on, '0000-00-00'), s.id) < ($7, $8) and s.instance_count > 0
+                 and s.accession_number = $9
+             order by coalesce(s.study_on, '0000-00-00') desc, s.id desc limit $10 offset $11"
         );
         reader.rows(sql, &[scoped, args![&query.accession_number], limits].concat()).await?
     } else if !query.patient_number.is_empty() {
         let sql = sql!(
-            "select s.* from imaging_study s join institution i on i.id = s.institution_id
-             where i.tree_low between $1 and $2 and coalesce(s.study_on, '0000-00-00') between $3 and $4
-                 and lower(s.seen_patient_name) like $5 escape '!' and s.modalities like $6
-                 and s.seen_patient_number = $7 order by s.study_on desc, s.id desc limit $8 offset $9"
+            "select s.* from imaging_study s
+             where s.institution_id in (select id from institution where tree_low between $1 and $2)
+                 and coalesce(s.study_on, '0000-00-00') between $3 and $4
+                 and coalesce(s.name_folded, s.seen_patient_name) like $5 escape '!' and s.modalities like $6
+                 and (coalesce(s.study_on, '0000-00-00'), s.id) < ($7, $8) and s.instance_count > 0
+                 and s.seen_patient_number = $9
+             order by coalesce(s.study_on, '0000-00-00') desc, s.id desc limit $10 offset $11"
         );
         reader.rows(sql, &[scoped, args![&query.patient_number], limits].concat()).await?
     } else {
         let sql = sql!(
-            "select s.* from imaging_study s join institution i on i.id = s.institution_id
-             where i.tree_low between $1 and $2 and coalesce(s.study_on, '0000-00-00') between $3 and $4
-                 and lower(s.seen_patient_name) like $5 escape '!' and s.modalities like $6
-             order by s.study_on desc, s.id desc limit $7 offset $8"
+            "select s.* from imaging_study s
+             where s.institution_id in (select id from institution where tree_low between $1 and $2)
+                 and coalesce(s.study_on, '0000-00-00') between $3 and $4
+                 and coalesce(s.name_folded, s.seen_patient_name) like $5 escape '!' and s.modalities like $6
+                 and (coalesce(s.study_on, '0000-00-00'), s.id) < ($7, $8) and s.instance_count > 0
+             order by coalesce(s.study_on, '0000-00-00') desc, s.id desc limit $9 offset $10"
         );
         reader.rows(sql, &[scoped, limits].concat()).await?
     };
     rows.iter().map(of_row).collect()
+}
+
+/// The studies inside `scope` of the person whose study `one` is, the newest Study Date first, itself among them: all of
+/// the patient once it has met its order, and what the same institution received under the same Patient ID. A number
+/// that another institution has given is another number.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn of_person(reader: &mut Reader, scope: Scope, one: &Study) -> Result<Vec<Study>, Error> {
+    let rows = reader
+        .rows(
+            sql!(
+                "select s.* from imaging_study s join institution i on i.id = s.institution_id
+                 where i.tree_low between $1 and $2 and s.instance_count > 0
+                     and s.id in (select id from imaging_study where patient_id = $3
+                         union select id from imaging_study where id = $4
+                         union select id from imaging_study where institution_id = $5 and seen_patient_number = $6
+                             and $6 <> '' and (patient_id is null or $3 is null))
+                 order by coalesce(s.study_on, '0000-00-00') desc, s.id desc"
+            ),
+            args![
+                scope.low,
+                scope.high,
+                one.patient.map(|patient| patient.0),
+                one.id.0,
+                one.institution.0,
+                &one.seen_patient_number,
+            ],
+        )
+        .await?;
+    let studies: Vec<Study> = rows.iter().map(of_row).collect::<Result<_, _>>()?;
+    let is_theirs = |study: &Study| {
+        study.id == one.id
+            || (study.patient.is_some() && study.patient == one.patient)
+            || matching::same_person(&study.seen(), &one.seen())
+    };
+    Ok(studies.into_iter().filter(is_theirs).collect())
+}
+
+/// Names that one act folds at most.
+const FOLDED_AT_ONCE: u32 = 2_000;
+
+/// Makes the searched form of names that were kept before there was one; returns how many there were. To be called until
+/// it returns 0.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn fold_names(tx: &mut Tx) -> Result<usize, Error> {
+    let rows = tx
+        .rows(
+            sql!("select id, seen_patient_name from imaging_study where name_folded is null order by id limit $1"),
+            args![FOLDED_AT_ONCE],
+        )
+        .await?;
+    for row in &rows {
+        let (id, name): (StudyId, String) = (row.id("id")?, row.get("seen_patient_name")?);
+        tx.execute_one(sql!("update imaging_study set name_folded = $2 where id = $1"), args![id.0, fold(&name)])
+            .await?;
+    }
+    Ok(rows.len())
 }
 
 /// A DICOM wildcard pattern as a LIKE pattern with `!` as escape; empty asks for everything.
@@ -745,7 +1049,7 @@ fn like_pattern(wildcards: &str) -> String {
         return "%".to_owned();
     }
     let mut pattern = String::with_capacity(wildcards.len() + 2);
-    for c in wildcards.to_lowercase().chars() {
+    for c in fold(wildcards).chars() {
         match c {
             '*' => pattern.push('%'),
             '?' => pattern.push('_'),
@@ -765,7 +1069,7 @@ mod tests {
 
     #[test]
     fn a_pattern_cannot_smuggle_wildcards_of_the_database() {
-        assert_eq!(like_pattern("Wang*"), "wang%");
+        assert_eq!(like_pattern("Wang*"), "WANG%");
         assert_eq!(like_pattern("100%_!?"), "100!%!_!!_");
         assert_eq!(like_pattern(" "), "%");
     }

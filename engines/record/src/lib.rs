@@ -6,7 +6,8 @@
 //!
 //! - [`patient`]: who; identifiers per institution; finding by number, identity card, name or initials.
 //! - [`order`]: examinations asked for, with their accession numbers.
-//! - [`imaging`]: studies, series, instances as they arrive; [`matching`]: which order a study belongs to (pure).
+//! - [`imaging`]: studies, series, instances as they arrive; [`matching`]: which order a study belongs to, and whether two
+//!   are of one person (pure); [`sorting`]: a person splits, moves and undoes.
 //! - [`report`]: issued versions, immutable, with verification codes and who has read them.
 //! - [`front_page`]: inpatient stays as coding, grouping and payment read them, every version of each.
 //!
@@ -19,12 +20,14 @@
 
 pub mod document;
 mod fhir;
+pub mod fold;
 pub mod front_page;
 pub mod imaging;
 pub mod matching;
 pub mod order;
 pub mod patient;
 pub mod report;
+pub mod sorting;
 
 pub use front_page::{FrontPage, FrontPageId};
 pub use imaging::StudyId;
@@ -38,4 +41,5 @@ use yiti_store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3001, name: "record", sql: include_str!("../migrations/3001_record.sql") },
     Migration { version: 3002, name: "front pages", sql: include_str!("../migrations/3002_front_page.sql") },
+    Migration { version: 3003, name: "addresses", sql: include_str!("../migrations/3003_addresses.sql") },
 ];

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use yiti_kernel::Date;
 
+use crate::fold::fold;
 use crate::patient::Sex;
 
 /// The patient as the pictures name them.
@@ -49,6 +50,10 @@ pub enum Unmatched {
     WrongPatient,
     /// The pictures name no patient.
     EmptyName,
+    /// A person took the study away from an order that was not its own.
+    Undone,
+    /// A person split it off from another study.
+    Split,
 }
 
 impl Unmatched {
@@ -59,6 +64,8 @@ impl Unmatched {
             Self::NoOrder => "no_order",
             Self::WrongPatient => "wrong_patient",
             Self::EmptyName => "empty_name",
+            Self::Undone => "undone",
+            Self::Split => "split",
         }
     }
 }
@@ -84,12 +91,56 @@ pub fn decide(seen: &Seen<'_>, expected: Option<&Expected<'_>>) -> Result<(), Un
     if fits && !sex_differs && !birth_differs { Ok(()) } else { Err(Unmatched::WrongPatient) }
 }
 
-/// A name without separators, white space and case.
+/// Whether two sets of pictures of one institution name the same person. Where they say different things they are two;
+/// where one is silent the rest decides. In doubt they are two: two studies of one person are put together by a person
+/// in a moment, two persons in one study are found when it is too late.
+#[must_use]
+pub fn same_person(a: &Seen<'_>, b: &Seen<'_>) -> bool {
+    if a.sex != Sex::Unknown && b.sex != Sex::Unknown && a.sex != b.sex {
+        return false;
+    }
+    if matches!((a.birth_on, b.birth_on), (Some(a), Some(b)) if a != b) {
+        return false;
+    }
+    let (first, second) = (a.number.trim(), b.number.trim());
+    let names = compare_names(a.name, b.name);
+    match (first.is_empty(), second.is_empty()) {
+        (false, false) => first.eq_ignore_ascii_case(second) && names != Names::Differ,
+        (true, true) => names == Names::Same || (plain(a.name).is_empty() && plain(b.name).is_empty()),
+        _ => names == Names::Same || names == Names::Silent,
+    }
+}
+
+/// How two names stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Same,
+    Differ,
+    /// One of them is empty.
+    Silent,
+    /// In different scripts, or in bytes that do not fit their character set.
+    Incomparable,
+}
+
+fn compare_names(a: &str, b: &str) -> Names {
+    if a.contains(UNCERTAIN) || b.contains(UNCERTAIN) {
+        return if a == b { Names::Same } else { Names::Incomparable };
+    }
+    let groups = |name: &str| -> Vec<String> { name.split('=').map(plain).filter(|group| !group.is_empty()).collect() };
+    let (a, b) = (groups(a), groups(b));
+    if a.is_empty() || b.is_empty() {
+        return Names::Silent;
+    }
+    if a.iter().any(|group| b.contains(group)) {
+        return Names::Same;
+    }
+    let is_comparable = a.iter().any(|a| b.iter().any(|b| a.is_ascii() == b.is_ascii()));
+    if is_comparable { Names::Differ } else { Names::Incomparable }
+}
+
+/// A name without separators, white space, case and width.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '^' | '=' | '·' | '.'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    fold(name).chars().filter(|c| !c.is_whitespace() && !matches!(c, '^' | '=' | '·' | '.')).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +180,31 @@ mod tests {
         assert_eq!(decide(&woman, Some(&EXPECTED)), Err(Unmatched::WrongPatient));
         let younger = Seen { birth_on: Some(date(1961, 2, 28)), ..seen("P0000042", "王小东") };
         assert_eq!(decide(&younger, Some(&EXPECTED)), Err(Unmatched::WrongPatient));
+    }
+
+    #[test]
+    fn two_studies_are_of_one_person_unless_they_say_otherwise() {
+        let first = seen("P0000042", "Wang^XiaoDong=王^小东");
+        for (same, number, name) in [
+            (true, "p0000042 ", "WANG XIAODONG"),
+            (true, "P0000042", "王小东"),
+            (true, "P0000042", ""),
+            (true, "", "王^小东"),
+            (true, "", ""),
+            (false, "P0000043", "Wang^XiaoDong=王^小东"),
+            (false, "P0000042", "Li^Si=李^四"),
+            (false, "P0000042", "李四"),
+            (false, "", "李四"),
+        ] {
+            assert_eq!(same_person(&first, &seen(number, name)), same, "{number} {name}");
+            assert_eq!(same_person(&seen(number, name), &first), same, "{number} {name}");
+        }
+        assert!(!same_person(&first, &Seen { sex: Sex::Female, ..first.clone() }));
+        assert!(!same_person(&first, &Seen { birth_on: Some(date(1961, 2, 28)), ..first.clone() }));
+        assert!(same_person(&first, &Seen { birth_on: None, sex: Sex::Unknown, ..first.clone() }));
+        // Two who are named by nothing cannot be told apart; one in Latin letters may be anyone.
+        assert!(same_person(&seen("", "^^^^"), &seen("", "")));
+        assert!(!same_person(&seen("", "WANG XIAODONG"), &seen("", "王小东")));
     }
 
     #[test]

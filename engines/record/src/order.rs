@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use yiti_directory::{Cx, InstitutionId, PersonId, Scope};
-use yiti_kernel::{Timestamp, id_type, time};
+use yiti_kernel::{Timestamp, Uuid, id_type, time};
 use yiti_store::{Error, Reader, Row, args, sql};
 
 use crate::document::{self, About};
@@ -284,7 +284,7 @@ pub async fn by_accession(reader: &mut Reader, scope: Scope, number: &str) -> Re
 }
 
 /// Orders waiting to be examined at institutions inside `scope`, planned from `from` to `until`, earliest first: the
-/// modality worklist.
+/// modality worklist, behind the order `after`.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -293,17 +293,19 @@ pub async fn waiting(
     scope: Scope,
     from: Timestamp,
     until: Timestamp,
+    after: Option<(Timestamp, RequestId)>,
     limit: u32,
 ) -> Result<Vec<Order>, Error> {
+    let (at, id) = after.unwrap_or((from, RequestId(Uuid::nil())));
     let rows = reader
         .rows(
             sql!(
                 "select r.* from service_request r join institution i on i.id = r.institution_id
                  where i.tree_low between $1 and $2 and r.status = 'active' and r.scheduled_at >= $3
-                     and r.scheduled_at < $4
-                 order by r.scheduled_at, r.id limit $5"
+                     and r.scheduled_at < $4 and (r.scheduled_at, r.id) > ($5, $6)
+                 order by r.scheduled_at, r.id limit $7"
             ),
-            args![scope.low, scope.high, from, until, limit],
+            args![scope.low, scope.high, from, until, at, id.0, limit],
         )
         .await?;
     rows.iter().map(of_row).collect()

@@ -11,9 +11,11 @@ use yiti_flow::notice::{self, NewNotice};
 use yiti_flow::task::{self, NewTask};
 use yiti_flow::{CaseId, StepError};
 use yiti_kernel::{Due, SignedDuration, Timestamp};
+use yiti_record::imaging::SeriesId;
 use yiti_record::imaging::{self, Completed, Study};
 use yiti_record::order::{self, NewOrder, Order};
 use yiti_record::report::{self, Issued, NewVersion};
+use yiti_record::sorting::{self, SortId};
 use yiti_record::{PatientId, ReportId, RequestId, StudyId, document, patient};
 
 use crate::content::{self, Content, Incomplete};
@@ -79,6 +81,9 @@ pub enum Error {
     /// An obligation could not be started or ended.
     #[error(transparent)]
     Clock(#[from] clock::Error),
+    /// Pictures could not be sorted.
+    #[error(transparent)]
+    Sort(#[from] sorting::Refused),
     /// A version could not be issued.
     #[error(transparent)]
     Report(#[from] report::Refused),
@@ -105,6 +110,16 @@ impl Error {
             Self::DraftMoved { .. } => "diagnostics.error.draft_moved",
             Self::Patient(_) => "diagnostics.error.patient",
             Self::Clock(_) => "diagnostics.error.clock",
+            Self::Sort(refused) => match refused {
+                sorting::Refused::NoSeries => "diagnostics.error.no_series",
+                sorting::Refused::NothingStays => "diagnostics.error.nothing_stays",
+                sorting::Refused::Unrelated => "diagnostics.error.unrelated",
+                sorting::Refused::SameInstances => "diagnostics.error.same_instances",
+                sorting::Refused::HasOrder => "diagnostics.error.has_order",
+                sorting::Refused::NoConflict => "diagnostics.error.no_conflict",
+                sorting::Refused::NotLast => "diagnostics.error.not_last",
+                sorting::Refused::Store(_) => "diagnostics.error.store",
+            },
             Self::Report(_) => "diagnostics.error.report",
             Self::Store(_) => "diagnostics.error.store",
         }
@@ -321,7 +336,17 @@ async fn open_task(
 /// [`Error`].
 pub async fn study_complete(cx: &mut Cx<'_>, id: StudyId) -> Result<(), Error> {
     match imaging::complete(cx, id).await? {
-        Completed::Matched(study, order) => arrived(cx, &study, &order).await,
+        Completed::Matched(study, order) => {
+            if study.conflict.is_some() {
+                tell_conflict(cx, &study).await?;
+            }
+            arrived(cx, &study, &order).await
+        }
+        Completed::Unmatched(study, _) if study.conflict.is_some() => {
+            tell_conflict(cx, &study).await?;
+            cx.announce(TOPIC, study.institution);
+            Ok(())
+        }
         Completed::Unmatched(study, reason) => {
             let new = NewNotice {
                 person: None,
@@ -370,6 +395,102 @@ pub async fn match_study(cx: &mut Cx<'_>, study: StudyId, request: RequestId) ->
     imaging::attach(cx, &mut study, &order).await?;
     arrived(cx, &study, &order).await?;
     Ok(row.id)
+}
+
+/// Tells those who sort pictures that identifiers name two patients.
+async fn tell_conflict(cx: &mut Cx<'_>, study: &Study) -> Result<(), Error> {
+    let other = match study.conflict_with {
+        Some(other) => imaging::get(cx.tx, other).await?.seen_patient_name,
+        None => String::new(),
+    };
+    let new = NewNotice {
+        person: None,
+        permission: "diagnostics.match",
+        institution: study.institution,
+        topic: "study_conflict",
+        params: json!({ "name": study.seen_patient_name, "other": other }),
+        link: format!("/studies/{}/sort", study.id),
+        is_urgent: true,
+    };
+    Ok(notice::tell(cx, &new).await?)
+}
+
+/// A person finds that a study was given to an order that is not its own: it waits for its order again, and the order for
+/// its pictures, as if they had not come.
+///
+/// # Errors
+/// [`Refused::NotNow`] once a reader has taken it.
+pub async fn unmatch_study(cx: &mut Cx<'_>, study: StudyId) -> Result<(), Error> {
+    let mut study = imaging::get(cx.tx, study).await?;
+    cx.allow("diagnostics.match", study.institution)?;
+    let request = study.request.ok_or(yiti_store::Error::NotFound)?;
+    // Of several studies of one order only the last is what the reading is about.
+    if let Some(mut row) = store::of_request(cx.tx, request).await?.filter(|row| row.study == Some(study.id)) {
+        let case = case::load::<RemoteRead>(cx.tx, row.id).await?;
+        row = ReadRow {
+            study: None,
+            examined_at: None,
+            arrived_at: None,
+            due: None,
+            due_whole_at: None,
+            grade: None,
+            ..row
+        };
+        step(cx, case, &mut row, &Event::Unmatch).await?;
+        let by = cx.actor.by.clone();
+        clock::cancel_all_for(cx.tx, row.id.0, "unmatched", &by, cx.now).await?;
+        task::close_all(cx, row.id).await?;
+        store::drop_draft(cx.tx, row.id).await?;
+        order::set_status(cx, request, order::Status::Active).await?;
+    }
+    imaging::detach(cx, &mut study, "undone by a person").await?;
+    cx.announce(TOPIC, study.institution);
+    Ok(())
+}
+
+/// Loads a study that the actor may sort.
+async fn sortable(cx: &mut Cx<'_>, id: StudyId) -> Result<Study, Error> {
+    let study = imaging::get(cx.tx, id).await?;
+    cx.allow("diagnostics.match", study.institution)?;
+    cx.announce(TOPIC, study.institution);
+    Ok(study)
+}
+
+/// A person makes series a study of their own, which waits for its order.
+///
+/// # Errors
+/// [`Error::Sort`].
+pub async fn split_study(cx: &mut Cx<'_>, study: StudyId, series: &[SeriesId]) -> Result<StudyId, Error> {
+    let study = sortable(cx, study).await?;
+    Ok(sorting::split(cx, &study, series).await?)
+}
+
+/// A person moves series to another study of the same institution.
+///
+/// # Errors
+/// [`Error::Sort`].
+pub async fn move_series(cx: &mut Cx<'_>, from: StudyId, series: &[SeriesId], to: StudyId) -> Result<(), Error> {
+    let from = sortable(cx, from).await?;
+    let to = sortable(cx, to).await?;
+    Ok(sorting::move_to(cx, &from, series, &to).await?)
+}
+
+/// A person has looked: the two studies are rightly two.
+///
+/// # Errors
+/// [`Error::Sort`].
+pub async fn keep_apart(cx: &mut Cx<'_>, study: StudyId) -> Result<(), Error> {
+    let study = sortable(cx, study).await?;
+    Ok(sorting::keep_apart(cx, &study).await?)
+}
+
+/// A person takes the last step of sorting back.
+///
+/// # Errors
+/// [`Error::Sort`].
+pub async fn undo_sort(cx: &mut Cx<'_>, study: StudyId, step: SortId) -> Result<StudyId, Error> {
+    let study = sortable(cx, study).await?;
+    Ok(sorting::undo(cx, study.institution, step).await?.from)
 }
 
 /// The pictures of an order are here: clocks start, the grade is asked for.

@@ -201,6 +201,8 @@ pub enum Event {
         /// For how long.
         lease_minutes: u32,
     },
+    /// The pictures were not its own; it waits for others.
+    Unmatch,
     /// Taken back.
     Revoke {
         /// Who.
@@ -446,6 +448,14 @@ impl CaseKind for RemoteRead {
                 })
             }
 
+            // Who reads it must give it back first: nobody writes about pictures that vanish under the pen.
+            (
+                State::Uploaded { requested_by, .. }
+                | State::RepeatAsked { requested_by, .. }
+                | State::Waiting { requested_by, .. },
+                Event::Unmatch,
+            ) => Ok(State::Requested { requested_by }),
+
             (
                 State::Requested { .. } | State::Uploaded { .. } | State::RepeatAsked { .. } | State::Waiting { .. },
                 Event::Revoke { by, reason },
@@ -486,6 +496,7 @@ impl CaseKind for RemoteRead {
             Event::Approve { .. } => "approve",
             Event::SendBack { .. } => "send_back",
             Event::BeginAddendum { .. } => "begin_addendum",
+            Event::Unmatch => "unmatch",
             Event::Revoke { .. } => "revoke",
         }
     }
@@ -638,6 +649,19 @@ mod tests {
         let state = RemoteRead::apply(asked, &Event::Arrive { study: again }, at(20)).unwrap();
         assert_eq!(state.study(), Some(again));
         assert_eq!(state.status(), "uploaded");
+    }
+
+    #[test]
+    fn pictures_that_were_not_its_own_leave_a_reading_until_someone_reads_them() {
+        let p = people();
+        let asked = State::Requested { requested_by: p.doctor };
+        for state in [State::Uploaded { requested_by: p.doctor, study: p.study }, waiting(&p)] {
+            assert_eq!(RemoteRead::apply(state, &Event::Unmatch, at(0)), Ok(asked.clone()));
+        }
+        let taken = RemoteRead::apply(waiting(&p), &take(p.reader), at(0)).unwrap();
+        for state in [asked, taken, drafted(&p), RemoteRead::apply(drafted(&p), &approve(p.second), at(6)).unwrap()] {
+            assert!(matches!(RemoteRead::apply(state, &Event::Unmatch, at(7)), Err(Refused::NotNow { .. })));
+        }
     }
 
     #[test]

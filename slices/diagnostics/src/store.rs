@@ -581,7 +581,7 @@ pub async fn to_grade(reader: &mut Reader, scope: Scope, limit: u32) -> Result<V
     rows.iter().map(of_row).collect()
 }
 
-/// The pictures that wait for their grade: study, Study Instance UID, how many.
+/// The pictures that wait for their grade: study, its address, how many.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -589,7 +589,7 @@ pub async fn ungraded_pictures(reader: &mut Reader, scope: Scope) -> Result<Vec<
     let rows = reader
         .rows(
             sql!(
-                "select s.id, s.study_uid, s.instance_count from remote_read r
+                "select s.id, s.address, s.instance_count from remote_read r
                  join institution i on i.id = r.institution_id join imaging_study s on s.id = r.study_id
                  where r.is_open = 1 and r.grade is null and r.status <> 'repeat_asked'
                      and i.tree_low between $1 and $2"
@@ -597,10 +597,10 @@ pub async fn ungraded_pictures(reader: &mut Reader, scope: Scope) -> Result<Vec<
             args![scope.low, scope.high],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.id("id")?, row.get("study_uid")?, row.get("instance_count")?))).collect()
+    rows.iter().map(|row| Ok((row.id("id")?, row.get("address")?, row.get("instance_count")?))).collect()
 }
 
-/// How many studies of `scope` have no order.
+/// How many studies of `scope` have no order, or are in conflict with another.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -609,7 +609,8 @@ pub async fn unmatched_count(reader: &mut Reader, scope: Scope) -> Result<u32, E
         .one(
             sql!(
                 "select count(*) as n from imaging_study s join institution i on i.id = s.institution_id
-                 where s.unmatched_reason is not null and i.tree_low between $1 and $2"
+                 where (s.unmatched_reason is not null or s.conflict_reason is not null) and s.instance_count > 0
+                     and i.tree_low between $1 and $2"
             ),
             args![scope.low, scope.high],
         )

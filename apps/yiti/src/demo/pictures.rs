@@ -39,6 +39,8 @@ pub struct Study<'a> {
     pub machine: &'a str,
     /// End of the examination.
     pub examined_at: Timestamp,
+    /// Study Instance UID; a fresh one where none is given.
+    pub study_uid: Option<String>,
 }
 
 impl<'a> Study<'a> {
@@ -56,6 +58,7 @@ impl<'a> Study<'a> {
             institution,
             machine,
             examined_at: at,
+            study_uid: None,
         }
     }
 }
@@ -75,7 +78,8 @@ fn uid() -> String {
 /// # Errors
 /// When a sample cannot be read: a fault of the build.
 pub fn files(samples: &[String], study: &Study<'_>) -> anyhow::Result<Vec<Bytes>> {
-    let (study_uid, series_uid, frame_uid) = (uid(), uid(), uid());
+    let study_uid = study.study_uid.clone().unwrap_or_else(uid);
+    let (series_uid, frame_uid) = (uid(), uid());
     samples
         .iter()
         .enumerate()
@@ -200,6 +204,7 @@ mod tests {
             institution: "青石镇中心卫生院",
             machine: "CT-QS",
             examined_at: time::instant(yiti_kernel::civil::date(2026, 3, 10).at(9, 0, 0, 0)),
+            study_uid: None,
         };
         for bytes in files(&samples, &study).unwrap() {
             let file = File::read(&bytes, &Limits::default()).unwrap();

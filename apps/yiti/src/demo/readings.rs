@@ -470,7 +470,8 @@ fn sheet(cx: &Cx<'_>, lost: u32) -> BTreeMap<String, u32> {
         .collect()
 }
 
-/// Pictures that meet no order: one without a number, one of another patient, one without a name.
+/// Pictures that meet no order: one without a number, one of another patient, one without a name, and one that was sent
+/// under the Study Instance UID of the first, of someone else.
 async fn strays(
     platform: &Arc<Platform>,
     plan: &Plan,
@@ -485,7 +486,8 @@ async fn strays(
     let scope = tree.get(branch.institution).context("no branch")?.scope;
     let ordered = yiti_diagnostics::store::to_examine(&mut platform.store.read().await?, scope, 1).await?;
     let ordered = ordered.first().map(|row| row.accession_number.clone()).unwrap_or_default();
-    for (n, ago) in [(0, 47), (1, 96), (2, 200)] {
+    let mut first_uid = None;
+    for (n, ago) in [(0, 47), (1, 96), (2, 200), (3, 31)] {
         let resident = chance.pick(&county.residents).clone();
         let other = chance.pick(&county.residents).clone();
         let at = now - minutes(ago);
@@ -501,10 +503,12 @@ async fn strays(
             institution: tree.name(branch.institution),
             machine: &machine,
             examined_at: at - minutes(5),
+            study_uid: first_uid.clone().filter(|_| n == 3),
         };
         let (mut blobs, mut arrived) = (Vec::new(), Vec::new());
         for file in pictures::files(&exam.pictures, &study)? {
             let (blob, new) = prepared(file, at)?;
+            first_uid.get_or_insert_with(|| new.study_uid.clone());
             blobs.push(blob);
             arrived.push(new);
         }

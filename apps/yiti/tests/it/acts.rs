@@ -40,6 +40,7 @@ const NEVER_SENT: &[&str] = &[
     "/requests/new",
     "/studies/{case}/grade",
     "/studies/{case}/match",
+    "/studies/{case}/sort",
 ];
 
 /// Acts on what is one's own that find nothing to do where no form is shown, and say so by going back to the page.

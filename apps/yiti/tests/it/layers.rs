@@ -20,6 +20,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rust-j2k", &["yiti-dicom"]),
     ("image", &["yiti-dicom"]),
     ("pinyin", &["yiti-record", "yiti-dicom"]),
+    ("unicode-normalization", &["yiti-record"]),
 ];
 
 /// The crate that tests of every layer may know, as a dependency of tests alone.

@@ -117,6 +117,7 @@ impl World {
         let state = match path {
             _ if path.ends_with("/revoke") => "requested",
             _ if path.ends_with("/approve") => "drafted",
+            _ if is_of_study(path) => "in conflict",
             _ if path.starts_with("/studies/") && !path.ends_with("/match") => "uploaded",
             _ if path.starts_with("/requests/") || path.starts_with("/readings/") => "waiting",
             // A correction, which has everything that a run may have.
@@ -133,7 +134,17 @@ impl World {
 
     /// What the place of a path can be filled with: one thing of every state, with its state.
     pub(crate) async fn things(&self, path: &str) -> Vec<(String, String)> {
-        let sql = if path.starts_with("/studies/") && path.ends_with("/match") {
+        let sql = if is_of_study(path) {
+            // A matched study of every state, one without its order, and one that shares its UID with another patient.
+            sql!(
+                "select s.id, (case when s.conflict_reason is not null then 'in conflict'
+                     when s.unmatched_reason is not null then 'without an order'
+                     else 'matched, ' || coalesce(r.status, '') end) as state
+                 from imaging_study s left join remote_read r on r.study_id = s.id
+                 order by (case when s.institution_id = (select p.institution_id from post p join account a
+                     on a.person_id = p.person_id where a.login = 'tech') then 0 else 1 end), s.id"
+            )
+        } else if path.starts_with("/studies/") && path.ends_with("/match") {
             sql!(
                 "select id, unmatched_reason as state from imaging_study where unmatched_reason is not null order by id"
             )
@@ -205,6 +216,11 @@ impl World {
         }
         found
     }
+}
+
+/// Routes below `/studies/` whose place is a study, where that of the others is a case.
+fn is_of_study(path: &str) -> bool {
+    path.starts_with("/studies/") && ["/sort", "/apart", "/undo", "/unmatch"].iter().any(|end| path.ends_with(end))
 }
 
 /// What a person reads of a page.

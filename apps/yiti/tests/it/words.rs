@@ -87,6 +87,7 @@ fn every_role_task_and_notice_has_a_name() {
     }
     for topic in [
         "study_unmatched",
+        "study_conflict",
         "repeat_asked",
         "report_issued",
         "report_changed",

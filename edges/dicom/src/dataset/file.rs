@@ -2,7 +2,10 @@
 //!
 //! Left out: repairing files. What disagrees is reported, never mended in silence. Source: dicom-ps3.10, 7.1.
 
-use super::{DataSet, Limits, Syntax, Tag, VR, WalkError, Writer, walk::walk};
+use super::{
+    DataSet, Limits, Syntax, Tag, VR, WalkError, Writer,
+    walk::{Walked, is_blank, walk},
+};
 use flate2::read::DeflateDecoder;
 use std::{borrow::Cow, io::Read};
 
@@ -113,8 +116,8 @@ pub fn read_data_set<'a>(
 }
 
 fn read_meta(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Meta, usize), ReadError> {
-    let (elements, end) = walk(bytes, start, Syntax::ExplicitLittle, limits, Some(2))?;
-    let data = DataSet { bytes: Cow::Borrowed(bytes), elements, syntax: Syntax::ExplicitLittle };
+    let Walked { elements, end, has_blank_vr } = walk(bytes, start, Syntax::ExplicitLittle, limits, Some(2))?;
+    let data = DataSet { bytes: Cow::Borrowed(bytes), elements, syntax: Syntax::ExplicitLittle, has_blank_vr };
     let text = |element: u16| {
         let element = data.get(Tag(2, element))?;
         let value = data.trimmed(element);
@@ -137,8 +140,9 @@ fn read_from<'a>(
 ) -> Result<(DataSet<'a>, bool), ReadError> {
     if transfer_syntax == Some(DEFLATED) {
         let inflated = inflate(&bytes[offset..], offset, limits)?;
-        let (elements, _) = walk(&inflated, 0, Syntax::ExplicitLittle, limits, None)?;
-        return Ok((DataSet { bytes: Cow::Owned(inflated), elements, syntax: Syntax::ExplicitLittle }, false));
+        let Walked { elements, has_blank_vr, .. } = walk(&inflated, 0, Syntax::ExplicitLittle, limits, None)?;
+        let syntax = Syntax::ExplicitLittle;
+        return Ok((DataSet { bytes: Cow::Owned(inflated), elements, syntax, has_blank_vr }, false));
     }
     let declared = match transfer_syntax {
         Some("1.2.840.10008.1.2") => Some(Syntax::ImplicitLittle),
@@ -146,22 +150,24 @@ fn read_from<'a>(
         Some(_) => Some(Syntax::ExplicitLittle),
         None => None,
     };
-    let seen = guess_syntax(&bytes[offset..]);
+    let seen = guess_syntax(&bytes[offset..], declared);
     let syntax = seen.or(declared).unwrap_or(Syntax::ImplicitLittle);
-    let (elements, _) = walk(bytes, offset, syntax, limits, None)?;
+    let Walked { elements, has_blank_vr, .. } = walk(bytes, offset, syntax, limits, None)?;
     let mislabelled = declared.is_some_and(|declared| declared != syntax);
-    Ok((DataSet { bytes: Cow::Borrowed(bytes), elements, syntax }, mislabelled))
+    Ok((DataSet { bytes: Cow::Borrowed(bytes), elements, syntax, has_blank_vr }, mislabelled))
 }
 
 /// What the first element looks like; `None` when there is none.
-fn guess_syntax(bytes: &[u8]) -> Option<Syntax> {
-    let &[a, b, _, _, e, f, _, _] = bytes.first_chunk::<8>()?;
+fn guess_syntax(bytes: &[u8], declared: Option<Syntax>) -> Option<Syntax> {
+    let &[a, b, _, _, e, f, g, h] = bytes.first_chunk::<8>()?;
     // The first group of a data set is small, so its zero byte tells the byte order.
     let big = a == 0 && b != 0;
     match VR::from_binary([e, f]) {
         Some(_) if big => Some(Syntax::ExplicitBig),
         Some(_) => Some(Syntax::ExplicitLittle),
         None if e.is_ascii_uppercase() && f.is_ascii_uppercase() && !big => Some(Syntax::ExplicitLittle),
+        // Blank where the representation should stand; as a length it would be longer than any first value.
+        None if is_blank([e, f]) && [e, f, g, h] != [0; 4] && declared == Some(Syntax::ExplicitLittle) => declared,
         None => Some(Syntax::ImplicitLittle),
     }
 }

@@ -4,9 +4,12 @@
 //! [`Header::identity`] says whether the instance may be filed at all.
 
 use super::{
-    DataSet, DicomDate, DicomTime, Element, File, Meta, PixelData, Tag, VR, is_valid_uid, parse_date, parse_time,
+    DataSet, DicomDate, DicomTime, Element, File, Meta, PixelData, Tag, VR, is_uid, is_valid_uid, parse_date,
+    parse_time,
 };
 use crate::charset::{Charset, PersonName};
+use dicom_core::dictionary::UidDictionary;
+use dicom_dictionary_std::StandardSopClassDictionary;
 
 /// Bytes of one text value that are read at most; the standard allows 64 characters for nearly all of them.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -120,6 +123,8 @@ pub struct Header {
     pub pixels_at: Option<usize>,
     /// An identifying element that occurs twice.
     pub duplicate: Option<Tag>,
+    /// What breaks the standard and is kept all the same, as keys of `locales/`.
+    pub oddities: Vec<&'static str>,
 }
 
 /// Under which identifiers an instance is filed.
@@ -135,7 +140,7 @@ pub struct Identity {
     pub series_instance_uid: String,
 }
 
-/// Why an instance cannot be filed. Identifiers are never mended.
+/// Why an instance cannot be filed. Identifiers are never mended: one with a leading zero is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// The identifier is missing.
@@ -206,7 +211,23 @@ impl Header {
             header.duplicate =
                 IDENTITY.into_iter().find(|tag| data.top().filter(|element| element.tag == *tag).count() > 1);
         }
+        header.oddities = header.odd(data);
         header
+    }
+
+    fn odd(&self, data: &DataSet<'_>) -> Vec<&'static str> {
+        let uids = [&self.sop_instance_uid, &self.study_instance_uid, &self.series_instance_uid, &self.sop_class_uid];
+        let is_private = !self.sop_class_uid.starts_with("1.2.840.10008.");
+        let is_known = StandardSopClassDictionary.by_uid(&self.sop_class_uid).is_some();
+        [
+            ("uid", uids.into_iter().any(|uid| is_uid(uid) && !is_valid_uid(uid))),
+            ("blank_vr", data.has_blank_vr()),
+            ("private_class", is_private && !is_known),
+            ("unknown_class", !is_private && !is_known),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_so)| is_so.then_some(key))
+        .collect()
     }
 
     fn text(&mut self, data: &DataSet<'_>, element: &Element) {
@@ -298,7 +319,7 @@ impl Header {
             if uid.is_empty() {
                 return Err(IdentityError::Missing { tag });
             }
-            if !is_valid_uid(uid) {
+            if !is_uid(uid) {
                 return Err(IdentityError::Invalid { tag });
             }
         }

@@ -7,6 +7,7 @@
 mod file;
 mod header;
 mod pixels;
+mod same;
 mod value;
 mod walk;
 mod write;
@@ -16,7 +17,8 @@ pub use file::{File, Meta, Preamble, ReadError, file_meta, read_data_set};
 pub use header::{Header, Identity, IdentityError};
 pub(crate) use pixels::native_frame_bits;
 pub use pixels::{FrameError, PixelData};
-pub use value::{DicomDate, DicomTime, is_valid_uid, parse_date, parse_time};
+pub use same::is_same_instance;
+pub use value::{DicomDate, DicomTime, is_uid, is_valid_uid, parse_date, parse_time, parse_time_until};
 pub use walk::WalkError;
 pub use write::Writer;
 
@@ -90,9 +92,15 @@ pub struct DataSet<'a> {
     bytes: Cow<'a, [u8]>,
     elements: Vec<Element>,
     syntax: Syntax,
+    has_blank_vr: bool,
 }
 
 impl<'a> DataSet<'a> {
+    /// True when an element says nothing where its value representation should stand.
+    pub fn has_blank_vr(&self) -> bool {
+        self.has_blank_vr
+    }
+
     /// The bytes that element offsets refer to; for a deflated data set the inflated ones.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

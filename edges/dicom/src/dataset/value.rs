@@ -15,14 +15,16 @@ pub(crate) fn trim_padding(bytes: &[u8]) -> &[u8] {
     &bytes[..end]
 }
 
-/// True for 1 to 64 characters of digits and dots, no empty component, no leading zero. Source: dicom-ps3.5, 9.1.
-pub fn is_valid_uid(uid: &str) -> bool {
+/// True for 1 to 64 characters of digits and dots without an empty component: what can name something here.
+pub fn is_uid(uid: &str) -> bool {
     (1..=64).contains(&uid.len())
-        && uid.split('.').all(|part| {
-            !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_digit())
-                && (part == "0" || !part.starts_with('0'))
-        })
+        && uid.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// As [`is_uid`], and no component has a leading zero, which the standard forbids and devices write all the same.
+/// Source: dicom-ps3.5, 9.1.
+pub fn is_valid_uid(uid: &str) -> bool {
+    is_uid(uid) && uid.split('.').all(|part| part == "0" || !part.starts_with('0'))
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -61,6 +63,21 @@ pub fn parse_time(text: &str) -> Option<DicomTime> {
     civil::Time::new(part(0..2)? as i8, minutes as i8, seconds as i8, nanoseconds as i32).ok()
 }
 
+/// The last instant of what is said: `0830` lasts until half past eight and 59 seconds.
+pub fn parse_time_until(text: &str) -> Option<DicomTime> {
+    let first = parse_time(text)?;
+    let digits: String = text.trim().chars().filter(|c| *c != ':').collect();
+    if digits.contains('.') {
+        return Some(first);
+    }
+    let (minute, second) = match digits.len() {
+        2 => (59, 59),
+        4 => (first.minute(), 59),
+        _ => (first.minute(), first.second()),
+    };
+    civil::Time::new(first.hour(), minute, second, 999_999_999).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +89,7 @@ mod tests {
         }
         for bad in ["", "1..2", "1.02", "1.2.", "a.b", "../x", "1 .2", &"1.".repeat(40)] {
             assert!(!is_valid_uid(bad), "{bad}");
+            assert_eq!(is_uid(bad), bad == "1.02", "{bad}");
         }
     }
 

@@ -111,15 +111,28 @@ struct Open {
     syntax: Syntax,
 }
 
+/// What a walk has found.
+pub(super) struct Walked {
+    pub(super) elements: Vec<Element>,
+    /// Where it stopped.
+    pub(super) end: usize,
+    /// An element says nothing where its value representation should stand.
+    pub(super) has_blank_vr: bool,
+}
+
+/// True for what devices write where they know no value representation.
+pub(super) fn is_blank(vr: [u8; 2]) -> bool {
+    vr.iter().all(|byte| matches!(byte, 0 | b' ' | b'?' | b'-'))
+}
+
 /// Walks `bytes[start..]`; stops before the first element whose group is not `only_group`, when given.
-/// Returns the elements and where the walk stopped.
 pub(super) fn walk(
     bytes: &[u8],
     start: usize,
     syntax: Syntax,
     limits: &Limits,
     only_group: Option<u16>,
-) -> Result<(Vec<Element>, usize), WalkError> {
+) -> Result<Walked, WalkError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(WalkError::TooLarge);
     }
@@ -132,9 +145,10 @@ pub(super) fn walk(
         open: Vec::new(),
         sequences: 0,
         signed: false,
+        has_blank_vr: false,
     };
     walker.run(limits, only_group)?;
-    Ok((walker.elements, walker.at))
+    Ok(Walked { elements: walker.elements, end: walker.at, has_blank_vr: walker.has_blank_vr })
 }
 
 struct Walker<'a> {
@@ -145,6 +159,7 @@ struct Walker<'a> {
     open: Vec<Open>,
     sequences: usize,
     signed: bool,
+    has_blank_vr: bool,
 }
 
 /// One element header as read.
@@ -153,6 +168,7 @@ struct Head {
     vr: VR,
     length: u32,
     value: usize,
+    is_blank: bool,
 }
 
 impl Walker<'_> {
@@ -185,6 +201,7 @@ impl Walker<'_> {
                 return Ok(());
             }
             let head = self.head(start, end, syntax)?;
+            self.has_blank_vr |= head.is_blank;
             if self.elements.len() >= limits.element_count_max {
                 return Err(WalkError::TooMany { tag: head.tag, offset: start, max: limits.element_count_max });
             }
@@ -326,23 +343,68 @@ impl Walker<'_> {
         };
         let long = |bytes: [u8; 4]| if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         if tag.0 == 0xFFFE {
-            return Ok(Head { tag, vr: VR::UN, length: long([e, f, g, h]), value: at + 8 });
+            return Ok(Head { tag, vr: VR::UN, length: long([e, f, g, h]), value: at + 8, is_blank: false });
         }
         if syntax == Syntax::ImplicitLittle {
-            return Ok(Head { tag, vr: self.dictionary_vr(tag), length: long([e, f, g, h]), value: at + 8 });
+            let vr = self.dictionary_vr(tag);
+            return Ok(Head { tag, vr, length: long([e, f, g, h]), value: at + 8, is_blank: false });
         }
         let vr = match VR::from_binary([e, f]) {
             Some(vr) => vr,
             // PS3.5 6.2: representations added later have the long form, so an unknown one is read that way.
             None if e.is_ascii_uppercase() && f.is_ascii_uppercase() => VR::UN,
-            None => return Err(WalkError::BadVr { tag, offset: at, found: [e, f] }),
+            None => {
+                let head = if is_blank([e, f]) { self.blank_head(tag, at, end, syntax) } else { None };
+                return head.ok_or(WalkError::BadVr { tag, offset: at, found: [e, f] });
+            }
         };
         if is_short(vr) {
             let length = if big { u16::from_be_bytes([g, h]) } else { u16::from_le_bytes([g, h]) };
-            return Ok(Head { tag, vr, length: u32::from(length), value: at + 8 });
+            return Ok(Head { tag, vr, length: u32::from(length), value: at + 8, is_blank: false });
         }
         let Some(length) = rest.first_chunk::<4>() else { return Err(cut) };
-        Ok(Head { tag, vr, length: long(*length), value: at + 12 })
+        Ok(Head { tag, vr, length: long(*length), value: at + 12, is_blank: false })
+    }
+
+    /// An element whose representation is blank: the dictionary says what it is, and its length is short or long,
+    /// whichever leads to something that can be the next element.
+    fn blank_head(&self, tag: Tag, at: usize, end: usize, syntax: Syntax) -> Option<Head> {
+        let bytes = self.bytes.get(at + 6..end)?;
+        let big = syntax == Syntax::ExplicitBig;
+        let &[a, b] = bytes.first_chunk::<2>()?;
+        let short = u32::from(if big { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) });
+        let long = bytes.get(2..6).and_then(|bytes| bytes.first_chunk::<4>());
+        let long = long.map(|bytes| if big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) });
+        let head = |length, value| Head { tag, vr: self.dictionary_vr(tag), length, value, is_blank: true };
+        let fits = |value: usize, length: u32| match usize::try_from(length) {
+            Ok(_) if length == UNDEFINED => self.can_follow(tag, value, end, big, true),
+            Ok(length) => {
+                value.checked_add(length).is_some_and(|next| next <= end && self.can_follow(tag, next, end, big, false))
+            }
+            Err(_) => false,
+        };
+        if fits(at + 8, short) {
+            return Some(head(short, at + 8));
+        }
+        let long = long.filter(|length| short == 0 && fits(at + 12, *length))?;
+        Some(head(long, at + 12))
+    }
+
+    /// True when what stands at `at` can come after `tag`: an item where one is expected, the end, or an element with a
+    /// higher tag and a representation, be it blank.
+    fn can_follow(&self, tag: Tag, at: usize, end: usize, big: bool, is_item: bool) -> bool {
+        let Some(&[a, b, c, d, e, f, ..]) = self.bytes.get(at..end).and_then(|rest| rest.first_chunk::<8>()) else {
+            return at == end && !is_item;
+        };
+        let next = if big {
+            Tag(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
+        } else {
+            Tag(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
+        };
+        if is_item || next.0 == 0xFFFE {
+            return next.0 == 0xFFFE;
+        }
+        next > tag && (VR::from_binary([e, f]).is_some() || is_blank([e, f]))
     }
 
     fn dictionary_vr(&self, tag: Tag) -> VR {

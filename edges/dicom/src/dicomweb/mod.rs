@@ -1,5 +1,9 @@
 //! DICOMweb for the viewer and for other systems: QIDO-RS, WADO-RS, STOW-RS under `/dicom-web`.
 //!
+//! Studies are named by their addresses, which are their Study Instance UIDs but for those that share one. Below
+//! `/dicom-web/person-of/{study}` there is nothing but the studies of that study's person: the viewer looks for earlier
+//! examinations there and not by Patient ID, which two hospitals give to two people.
+//!
 //! Left out: WADO-URI, transcoding between compressions, worklists (UPS) and deletion. Source: dicom-ps3.18.
 //!
 //! INVARIANT: every way to a study leads through [`Web::open`], which looks it up inside the visitor's scope and journals
@@ -23,10 +27,11 @@ use yiti_store::Error;
 use yiti_web::{Access, Answer, App, BODY_BYTES_MAX, Problem, Slice, Visitor};
 
 use crate::archive;
-use crate::dataset::is_valid_uid;
+use crate::dataset::is_uid;
 use crate::query::Level;
 use opened::Opened;
 use retrieve::Part;
+use search::Asked;
 
 /// What it takes to see pictures.
 const READ: &str = "diagnostics.image.read";
@@ -64,7 +69,7 @@ impl Place {
 
     fn is_valid(&self) -> bool {
         let rest = [&self.series, &self.instance];
-        is_valid_uid(&self.study) && rest.into_iter().flatten().all(|uid| is_valid_uid(uid))
+        is_uid(&self.study) && rest.into_iter().flatten().all(|uid| is_uid(uid))
     }
 }
 
@@ -75,7 +80,7 @@ impl Web {
             return Err(Problem::NotFound);
         }
         let mut reader = app.platform().store.read().await?;
-        let study = imaging::by_uid(&mut reader, visitor.actor.scope, &place.study).await?;
+        let study = imaging::by_address(&mut reader, visitor.actor.scope, &place.study).await?;
         let (series, instance) = (place.series.as_deref(), place.instance.as_deref());
         let instances = imaging::instances(&mut reader, study.id, series, instance).await?;
         drop(reader);
@@ -141,7 +146,7 @@ fn searches(slice: Slice, web: &Arc<Web>) -> Slice {
     let all = |level: Level| {
         let web = web.clone();
         async move |State(app): State<App>, visitor: Visitor, headers: HeaderMap, RawQuery(query): RawQuery| -> Answer {
-            search::answer(&web, &app, &visitor, &headers, level, &[], query.as_deref()).await
+            search::answer(&web, &app, &visitor, &headers, Asked { level, ..Asked::default() }, query.as_deref()).await
         }
     };
     let of_study = |level: Level| {
@@ -152,7 +157,8 @@ fn searches(slice: Slice, web: &Arc<Web>) -> Slice {
                     Path(study): Path<String>,
                     RawQuery(query): RawQuery|
                     -> Answer {
-            search::answer(&web, &app, &visitor, &headers, level, &[study], query.as_deref()).await
+            let asked = Asked { level, study: Some(study), ..Asked::default() };
+            search::answer(&web, &app, &visitor, &headers, asked, query.as_deref()).await
         }
     };
     let of_series = {
@@ -163,7 +169,8 @@ fn searches(slice: Slice, web: &Arc<Web>) -> Slice {
                     Path((study, series)): Path<(String, String)>,
                     RawQuery(query): RawQuery|
                     -> Answer {
-            search::answer(&web, &app, &visitor, &headers, Level::Image, &[study, series], query.as_deref()).await
+            let asked = Asked { level: Level::Image, study: Some(study), series: Some(series), person_of: None };
+            search::answer(&web, &app, &visitor, &headers, asked, query.as_deref()).await
         }
     };
     let slice = get(slice, "/dicom-web/studies", all(Level::Study));
@@ -171,7 +178,53 @@ fn searches(slice: Slice, web: &Arc<Web>) -> Slice {
     let slice = get(slice, "/dicom-web/instances", all(Level::Image));
     let slice = get(slice, "/dicom-web/studies/{study}/series", of_study(Level::Series));
     let slice = get(slice, "/dicom-web/studies/{study}/instances", of_study(Level::Image));
-    get(slice, "/dicom-web/studies/{study}/series/{series}/instances", of_series)
+    let slice = get(slice, "/dicom-web/studies/{study}/series/{series}/instances", of_series);
+    of_person(slice, web)
+}
+
+/// The same searches among the studies of one person.
+fn of_person(slice: Slice, web: &Arc<Web>) -> Slice {
+    let studies = {
+        let web = web.clone();
+        async move |State(app): State<App>,
+                    visitor: Visitor,
+                    headers: HeaderMap,
+                    Path(person_of): Path<String>,
+                    RawQuery(query): RawQuery|
+                    -> Answer {
+            let asked = Asked { person_of: Some(person_of), ..Asked::default() };
+            search::answer(&web, &app, &visitor, &headers, asked, query.as_deref()).await
+        }
+    };
+    let below = |level: Level| {
+        let web = web.clone();
+        async move |State(app): State<App>,
+                    visitor: Visitor,
+                    headers: HeaderMap,
+                    Path((person_of, study)): Path<(String, String)>,
+                    RawQuery(query): RawQuery|
+                    -> Answer {
+            let asked = Asked { level, person_of: Some(person_of), study: Some(study), series: None };
+            search::answer(&web, &app, &visitor, &headers, asked, query.as_deref()).await
+        }
+    };
+    let instances = {
+        let web = web.clone();
+        async move |State(app): State<App>,
+                    visitor: Visitor,
+                    headers: HeaderMap,
+                    Path((person_of, study, series)): Path<One>,
+                    RawQuery(query): RawQuery|
+                    -> Answer {
+            let (person_of, study, series) = (Some(person_of), Some(study), Some(series));
+            let asked = Asked { level: Level::Image, person_of, study, series };
+            search::answer(&web, &app, &visitor, &headers, asked, query.as_deref()).await
+        }
+    };
+    let slice = get(slice, "/dicom-web/person-of/{study}/studies", studies);
+    let slice = get(slice, "/dicom-web/person-of/{study}/studies/{other}/series", below(Level::Series));
+    let slice = get(slice, "/dicom-web/person-of/{study}/studies/{other}/instances", below(Level::Image));
+    get(slice, "/dicom-web/person-of/{study}/studies/{other}/series/{series}/instances", instances)
 }
 
 fn stores(slice: Slice) -> Slice {

@@ -137,16 +137,16 @@ async fn metadata(app: &App, headers: &HeaderMap, study: &Study, instances: Vec<
     if instances.len() > METADATA_COUNT_MAX {
         return Err(Problem::TooLarge { bytes_max: METADATA_COUNT_MAX });
     }
-    let tag = tag("metadata", instances.iter().map(|instance| instance.digest));
+    let tag = tag(&format!("metadata {}", study.address), instances.iter().map(|instance| instance.digest));
     if let ControlFlow::Break(known) = unless_known(headers, &tag) {
         return Ok(known);
     }
-    let (store, study_uid) = (app.platform().store.clone(), study.study_uid.clone());
+    let (store, address) = (app.platform().store.clone(), study.address.clone());
     let objects = stream::iter(instances).map(move |instance| {
-        let (store, study_uid) = (store.clone(), study_uid.clone());
+        let (store, address) = (store.clone(), address.clone());
         async move {
             let bytes = header_of(&store, &instance, 0).await?;
-            Ok::<_, Error>(object(&study_uid, &instance, &bytes))
+            Ok::<_, Error>(object(&address, &instance, &bytes))
         }
     });
     let mut objects = Box::pin(objects.buffered(READ_AHEAD));
@@ -160,15 +160,14 @@ async fn metadata(app: &App, headers: &HeaderMap, study: &Study, instances: Vec<
     Ok(with_tag(response, &tag))
 }
 
-/// The metadata of one instance, from the bytes before its pixel data.
-fn object(study_uid: &str, instance: &Instance, bytes: &[u8]) -> String {
-    let root = format!(
-        "/dicom-web/studies/{study_uid}/series/{}/instances/{}/bulkdata",
-        instance.series_uid, instance.sop_uid
-    );
+/// The metadata of one instance, from the bytes before its pixel data. It names the study by its address, as everything
+/// on the web does.
+fn object(address: &str, instance: &Instance, bytes: &[u8]) -> String {
+    let root =
+        format!("/dicom-web/studies/{address}/series/{}/instances/{}/bulkdata", instance.series_uid, instance.sop_uid);
     let mut out = String::with_capacity(8192);
     match File::read(bytes, &Limits::default()) {
-        Ok(file) => json::write_instance(&mut out, &file.data, &root),
+        Ok(file) => json::write_instance(&mut out, &file.data, &root, Some(address)),
         Err(error) => {
             // It was read when it came; only a change of the reader can have made it unreadable.
             tracing::error!(instance = instance.sop_uid, %error, "an instance cannot be read");

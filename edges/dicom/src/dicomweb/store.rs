@@ -1,18 +1,18 @@
 //! STOW-RS: instances from another system or an upload, for the institution of whoever sends them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, stream};
-use yiti_record::StudyId;
+use yiti_record::{StudyId, imaging};
 use yiti_web::{Answer, App, Problem, Visitor};
 
 use super::{not_acceptable, text, told};
 use crate::archive::{self, Incoming};
-use crate::dataset::{File, Header, Limits, Syntax, file_meta, is_valid_uid};
+use crate::dataset::{File, Header, Limits, Syntax, file_meta, is_uid};
 use crate::dimse::StoreRefused;
 use crate::web::accept;
 use crate::web::multipart::{MultipartError, MultipartLimits, Part, Parts};
@@ -25,13 +25,13 @@ const AHEAD_MAX: usize = 8;
 struct Done {
     class: String,
     instance: String,
-    address: String,
+    series: String,
     result: Result<StudyId, u16>,
 }
 
 /// Takes the parts of a request one after the other and says of each what became of it.
 pub(super) async fn answer(app: &App, visitor: &Visitor, study: Option<String>, request: Request) -> Answer {
-    if study.as_deref().is_some_and(|study| !is_valid_uid(study)) {
+    if study.as_deref().is_some_and(|study| !is_uid(study)) {
         return Err(Problem::NotFound);
     }
     let (parts, body) = request.into_parts();
@@ -53,42 +53,44 @@ pub(super) async fn answer(app: &App, visitor: &Visitor, study: Option<String>, 
     });
     let (study, root) = (study.as_deref(), format!("{}/dicom-web/studies", app.settings().base_url));
     let done: Vec<Result<Done, MultipartError>> = incoming
-        .map(|part| {
-            let root = root.as_str();
-            async move {
-                match part {
-                    Ok(part) => Ok(take(app, visitor, study, root, part).await),
-                    Err(error) => Err(error),
-                }
+        .map(|part| async move {
+            match part {
+                Ok(part) => Ok(take(app, visitor, study, part).await),
+                Err(error) => Err(error),
             }
         })
         .buffered(AHEAD_MAX)
         .collect()
         .await;
-    let (mut outcome, mut touched) = (Outcome::default(), BTreeSet::new());
+    let (mut outcome, mut touched) = (Outcome::default(), BTreeMap::new());
     for done in done {
         match done {
             // What came before is kept; the sender does not know how far we got and sends all of it again.
             Err(error) => return Ok(told(StatusCode::BAD_REQUEST, error)),
-            Ok(Done { class, instance, address, result: Ok(id) }) => {
-                touched.insert(id);
-                outcome.stored(&class, &instance, &address);
+            Ok(Done { class, instance, series, result: Ok(id) }) => {
+                // A study has an address of its own when others have its Study Instance UID.
+                let address = match touched.get(&id) {
+                    Some(address) => String::clone(address),
+                    None => imaging::get(&mut app.platform().store.read().await?, id).await?.address,
+                };
+                outcome.stored(&class, &instance, &format!("{root}/{address}/series/{series}/instances/{instance}"));
+                touched.insert(id, address);
             }
             Ok(Done { class, instance, result: Err(reason), .. }) => outcome.failed(&class, &instance, reason),
         }
     }
-    archive::complete(app.platform(), &visitor.actor, touched).await;
+    archive::complete(app.platform(), &visitor.actor, touched.into_keys()).await;
     let status = StatusCode::from_u16(outcome.status()).unwrap_or(StatusCode::CONFLICT);
     let address = study.map(|study| format!("{root}/{study}"));
     let json = outcome.to_json(address.as_deref());
     Ok((status, [(header::CONTENT_TYPE, "application/dicom+json")], json).into_response())
 }
 
-async fn take(app: &App, visitor: &Visitor, study: Option<&str>, root: &str, part: Part) -> Done {
+async fn take(app: &App, visitor: &Visitor, study: Option<&str>, part: Part) -> Done {
     let failed = |header: Option<&Header>, reason| {
-        let uid = |uid: &str| if is_valid_uid(uid) { uid.to_owned() } else { String::new() };
+        let uid = |uid: &str| if is_uid(uid) { uid.to_owned() } else { String::new() };
         let (class, instance) = header.map(|h| (uid(&h.sop_class_uid), uid(&h.sop_instance_uid))).unwrap_or_default();
-        Done { class, instance, address: String::new(), result: Err(reason) }
+        Done { class, instance, series: String::new(), result: Err(reason) }
     };
     let is_dicom = part.content_type.is_empty() || part.content_type.starts_with("application/dicom");
     if !is_dicom || part.content_type.starts_with("application/dicom+") {
@@ -101,10 +103,7 @@ async fn take(app: &App, visitor: &Visitor, study: Option<&str>, root: &str, par
     let header = incoming.header.clone();
     match archive::keep(app.platform(), &visitor.actor, visitor.actor.institution, incoming).await {
         Ok(received) => Done {
-            address: format!(
-                "{root}/{}/series/{}/instances/{}",
-                header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid
-            ),
+            series: header.series_instance_uid,
             class: header.sop_class_uid,
             instance: header.sop_instance_uid,
             result: Ok(received.study),

@@ -4,6 +4,7 @@
 //! is always the user of a service. Source: dicom-ps3.8, 9.3.2 to 9.3.4, dicom-ps3.7, annex D.
 
 use super::{pdu, service::Reject};
+use crate::dataset::is_uid;
 use dicom_core::dictionary::UidDictionary;
 use dicom_dictionary_std::StandardSopClassDictionary;
 
@@ -185,9 +186,13 @@ fn purpose(abstract_syntax: &str) -> Option<Purpose> {
         STUDY_ROOT_FIND => Some(Purpose::FindStudyRoot),
         WORKLIST_FIND => Some(Purpose::FindWorklist),
         uid => {
-            let entry = StandardSopClassDictionary.by_uid(uid)?;
-            let stored = uid.starts_with("1.2.840.10008.5.1.4.1.1.") || uid.starts_with("1.2.840.10008.5.1.4.34.7");
-            (stored && entry.alias.contains("Storage")).then_some(Purpose::Store)
+            let is_storage = uid.starts_with("1.2.840.10008.5.1.4.1.1.") || uid.starts_with("1.2.840.10008.5.1.4.34.7");
+            let is_kept = match StandardSopClassDictionary.by_uid(uid) {
+                Some(entry) => is_storage && entry.alias.contains("Storage"),
+                // A class newer than this software, or of a manufacturer: what it holds is kept like any other object.
+                None => is_uid(uid) && (is_storage || !uid.starts_with("1.2.840.10008.")),
+            };
+            is_kept.then_some(Purpose::Store)
         }
     }
 }

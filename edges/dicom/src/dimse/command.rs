@@ -12,6 +12,8 @@ pub(super) const COMMAND_BYTES_MAX: usize = 16 * 1024;
 
 pub(super) const SUCCESS: u16 = 0x0000;
 pub(super) const PENDING: u16 = 0xFF00;
+/// As pending, and some of the keys are not supported.
+pub(super) const PENDING_WARNING: u16 = 0xFF01;
 pub(super) const CANCELED: u16 = 0xFE00;
 pub(super) const UNRECOGNIZED: u16 = 0x0211;
 pub(super) const NO_SUCH_CLASS: u16 = 0x0122;

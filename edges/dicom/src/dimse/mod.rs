@@ -12,4 +12,4 @@ mod server;
 mod service;
 
 pub use server::{Config, serve};
-pub use service::{FindRefused, ReceivedInstance, Reject, Service, StoreRefused};
+pub use service::{Answers, FindRefused, ReceivedInstance, Reject, Service, StoreRefused};

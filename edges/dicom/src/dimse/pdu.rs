@@ -131,9 +131,10 @@ pub(super) fn put(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-/// Appends a command or data set, cut into units no longer than the peer reads.
+/// Appends a command or data set, cut into units no longer than the peer reads, however short that is; of each unit six
+/// bytes say what it holds, and pieces are of even length. Source: dicom-ps3.8, D.1 and annex E.
 pub(super) fn put_message(out: &mut Vec<u8>, context: u8, is_command: bool, data: &[u8], length_max: u32) {
-    let room = (length_max.clamp(512, 1 << 20) - 6) as usize;
+    let room = ((length_max.clamp(8, 1 << 20) - 6) & !1) as usize;
     let mut chunks = data.chunks(room).peekable();
     if chunks.peek().is_none() {
         return;

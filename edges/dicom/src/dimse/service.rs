@@ -9,6 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{future::Future, net::SocketAddr};
+use tokio::sync::mpsc;
 
 /// Why an association is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +131,22 @@ pub struct ReceivedInstance {
     pub peer: SocketAddr,
 }
 
+/// Where a service puts its answers; it waits while the peer reads what came before.
+#[derive(Debug)]
+pub struct Answers(mpsc::Sender<Vec<Attributes>>);
+
+impl Answers {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Vec<Attributes>>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Hands over some answers; false when the peer wants no more.
+    pub async fn give(&self, answers: Vec<Attributes>) -> bool {
+        answers.is_empty() || self.0.send(answers).await.is_ok()
+    }
+}
+
 /// The platform behind the network server.
 pub trait Service: Send + Sync + 'static {
     /// Who calls, once accepted.
@@ -150,19 +167,21 @@ pub trait Service: Send + Sync + 'static {
         instance: ReceivedInstance,
     ) -> impl Future<Output = Result<(), StoreRefused>> + Send;
 
-    /// Answers a worklist query.
+    /// Answers a worklist query, some at a time. It stops when they are no longer taken.
     fn find_worklist(
         &self,
         caller: &Self::Caller,
         query: WorklistQuery,
-    ) -> impl Future<Output = Result<Vec<Attributes>, FindRefused>> + Send;
+        answers: Answers,
+    ) -> impl Future<Output = Result<(), FindRefused>> + Send;
 
-    /// Answers a study, series or instance query.
+    /// Answers a study, series or instance query, some at a time. It stops when they are no longer taken.
     fn find(
         &self,
         caller: &Self::Caller,
         query: StudyRootQuery,
-    ) -> impl Future<Output = Result<Vec<Attributes>, FindRefused>> + Send;
+        answers: Answers,
+    ) -> impl Future<Output = Result<(), FindRefused>> + Send;
 
     /// Hears that an association has ended; `is_released` tells an orderly end from a broken one.
     fn closed(&self, caller: Self::Caller, is_released: bool) -> impl Future<Output = ()> + Send {

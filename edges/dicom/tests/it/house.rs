@@ -153,7 +153,7 @@ impl Group {
     pub(crate) async fn study(&self, uid: &str) -> Option<Study> {
         let scope = self.house.platform.tree().whole();
         let mut reader = self.house.platform.store.read().await.unwrap();
-        imaging::by_uid(&mut reader, scope, uid).await.ok()
+        imaging::by_address(&mut reader, scope, uid).await.ok()
     }
 
     /// Waits until a study was taken as complete, which happens just after the sender has gone.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod house;
+mod identity;
 mod modalities;
 mod queries;
 mod site;

@@ -1,5 +1,7 @@
 //! What is found over DICOMweb and over C-FIND, by whom, and in which bytes.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use bytes::Bytes;
@@ -7,7 +9,12 @@ use futures::stream;
 use yiti_dicom::archive;
 use yiti_dicom::dataset::{File, Limits};
 use yiti_dicom::web::multipart::{MultipartLimits, Part, Parts, related};
-use yiti_store::{args, sql, testing};
+use yiti_directory::Actor;
+use yiti_kernel::SignedDuration;
+use yiti_kernel::civil::date;
+use yiti_record::imaging::{self, Arrived};
+use yiti_record::patient::Sex;
+use yiti_store::{Digest, args, sql, testing};
 
 use crate::house::{Browser, Got, Group, MIGRATIONS, copy_of, run};
 use crate::modalities::uid_of;
@@ -248,4 +255,223 @@ async fn instances_handed_in_over_the_web_meet_their_order_too() {
     let back = parts(&got).await;
     assert!(back.iter().all(|part| files.iter().any(|file| data_set(file) == data_set(&part.bytes))));
     assert_eq!(archive::sweep(&group.house.platform).await.unwrap(), 0);
+}
+
+/// A worklist query with one more key.
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut keys = vec!["-v", "-W", "-k", "PatientName", "-k", "AccessionNumber"];
+    keys.extend(["-k", "ScheduledProcedureStepSequence[0].Modality=CT"]);
+    keys.extend(more.iter().flat_map(|key| ["-k", key]));
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_not_supported_are_ignored_and_the_modality_is_warned() {
+    testing::on_both(MIGRATIONS, |store| async move {
+        let group = Group::open(store).await;
+        group.request("王小东").await;
+        for (keys, is_warned) in [
+            (&[][..], false),
+            // Asked for, and known to be empty.
+            (&["ReferencedStudySequence", "ReferencedPatientSequence"], false),
+            (&["ReferencedStudySequence[0].ReferencedSOPInstanceUID"], false),
+            (&["ReferencedStudySequence[0].ReferencedSOPInstanceUID=1.2.3"], true),
+            (&["ReferencedPatientSequence[0].ReferencedSOPInstanceUID=1.2.3"], true),
+            (&["TimezoneOffsetFromUTC=+0800"], true),
+            (&["ScheduledProcedureStepSequence[0].CommentsOnTheScheduledProcedureStep=x"], true),
+            (&["StationName=x"], true),
+            (&["RequestedProcedureCodeSequence[0].CodeValue=ct_chest_plain"], false),
+        ] {
+            let (ok, text) = group.dcmtk("findscu", A, &with(keys)).await;
+            assert!(ok && text.contains("Wang^XiaoDong"), "{keys:?}: {text}");
+            assert_eq!(text.contains("Warning"), is_warned, "{keys:?}: {text}");
+        }
+        // What is supported still narrows.
+        for key in ["AccessionNumber=1", "RequestedProcedureCodeSequence[0].CodeValue=other", "PatientName==李*"] {
+            let (ok, text) = group.dcmtk("findscu", A, &with(&[key, "TimezoneOffsetFromUTC=+0800"])).await;
+            assert!(ok && !text.contains("Wang^XiaoDong"), "{key}: {text}");
+        }
+        for name in ["=王*", "wang^xiaodong", "ＷＡＮＧ*"] {
+            let key = format!("PatientName={name}");
+            let (ok, text) = group.dcmtk("findscu", A, &with(&["SpecificCharacterSet=ISO_IR 192", &key])).await;
+            assert!(ok && text.contains("Wang^XiaoDong"), "{name}: {text}");
+        }
+    })
+    .await;
+}
+
+/// A study of nobody in particular, with one instance.
+fn study(n: u32) -> Arrived {
+    Arrived {
+        study_uid: format!("2.25.{n}"),
+        series_uid: format!("2.25.{n}.1"),
+        sop_uid: format!("2.25.{n}.1.1"),
+        sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
+        transfer_syntax: "1.2.840.10008.1.2.1".into(),
+        patient_number: format!("P{n}"),
+        patient_name: format!("Nobody^{n}"),
+        sex: Sex::Unknown,
+        birth_on: None,
+        accession_number: String::new(),
+        study_id_text: String::new(),
+        study_description: String::new(),
+        referring: String::new(),
+        study_on: Some(date(2026, 1, 1) + SignedDuration::from_hours(24 * i64::from(n % 60))),
+        study_time: "120000".into(),
+        examined_at: None,
+        modality: "CT".into(),
+        series_number: Some(1),
+        series_description: String::new(),
+        body_part: String::new(),
+        instance_number: Some(1),
+        pixel_rows: None,
+        pixel_columns: None,
+        frame_count: 1,
+        bits_allocated: None,
+        digest: Digest::of(&n.to_le_bytes()),
+        byte_count: 1,
+        header_bytes: 1,
+        oddities: String::new(),
+    }
+}
+
+/// Keeps studies of the branch as if its modality had sent them.
+async fn keep(group: &Group, studies: Vec<Arrived>) {
+    let institution = group.house.branch;
+    let scope = group.house.platform.tree().get(institution).unwrap().scope;
+    let device = Arc::new(Actor::device("CT-A", institution, scope, &[archive::SEND]));
+    let kept = group.house.platform.act(&device, move |cx| {
+        Box::pin(async move {
+            for study in &studies {
+                imaging::receive(cx, institution, study).await.map_err(|_| yiti_store::Error::NotFound)?;
+            }
+            Ok::<_, yiti_store::Error>(())
+        })
+    });
+    kept.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_goes_through_all_studies_and_all_answers_are_given() {
+    testing::on_both(MIGRATIONS, |store| async move {
+        let group = Group::open(store).await;
+        let count = 2_345;
+        keep(
+            &group,
+            (0..count)
+                .map(|n| Arrived {
+                    // The eldest, behind more than two thousand, some of which have no day.
+                    study_on: if n == 7 { Some(date(1999, 1, 1)) } else { study(n).study_on.filter(|_| n % 10 > 0) },
+                    study_description: if n == 7 { "NEEDLE".into() } else { String::new() },
+                    ..study(n)
+                })
+                .collect(),
+        )
+        .await;
+        let all = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID", "-k", "StudyInstanceUID"];
+        let (ok, text) = group.dcmtk("findscu", A, &all).await;
+        assert!(ok, "{text}");
+        let mut uids: Vec<&str> = text.lines().filter(|line| line.contains("StudyInstanceUID")).collect();
+        uids.retain(|line| line.contains("[2.25."));
+        let answers = uids.len();
+        uids.sort_unstable();
+        uids.dedup();
+        assert_eq!((answers, uids.len()), (count as usize, count as usize));
+        let needle = [&all[..], &["-k", "StudyDescription=NEEDLE"]].concat();
+        let (ok, text) = group.dcmtk("findscu", A, &needle).await;
+        assert!(ok && text.contains("[P7"), "{text}");
+        let below = ["-S", "-k", "QueryRetrieveLevel=SERIES", "-k", "SeriesInstanceUID=2.25.7.1", "-k", "PatientID"];
+        let (ok, text) = group.dcmtk("findscu", A, &below).await;
+        assert!(ok && text.contains("[P7"), "{text}");
+        let mut reader = group.signed_in("reader", "radiologist", group.house.lead).await;
+        let got = reader.get("/dicom-web/studies?StudyDescription=NEEDLE", JSON).await;
+        assert_eq!(got.json().as_array().unwrap().len(), 1, "{}", got.text());
+        // The web is told when it gets less than there is, and can page through all of it.
+        let got = reader.get("/dicom-web/studies", JSON).await;
+        assert_eq!(got.json().as_array().unwrap().len(), archive::ANSWER_COUNT_MAX);
+        assert!(got.header("warning").contains("more answers"));
+        let mut seen = std::collections::BTreeSet::new();
+        for page in 0..4 {
+            let got = reader.get(&format!("/dicom-web/studies?limit=700&offset={}", page * 700), JSON).await;
+            seen.extend(got.json().as_array().unwrap().iter().map(|one| one["0020000D"]["Value"][0].to_string()));
+        }
+        assert_eq!(seen.len(), count as usize);
+        let got = reader.get("/dicom-web/studies?TimezoneOffsetFromUTC=%2B0800&PatientID=P7", JSON).await;
+        assert_eq!(got.json().as_array().unwrap().len(), 1);
+        assert!(got.header("warning").contains("not supported"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_times_and_modalities_are_found_alike_on_both_databases() {
+    testing::on_both(MIGRATIONS, |store| async move {
+        let group = Group::open(store).await;
+        let named = [
+            ("Иванов^Иван", "233000"),
+            ("Müller^Hans", "030000"),
+            ("Ｗａｎｇ^Ｘｉａｏ", "120000"),
+            ("Zhang^San=张^三", "215959.5"),
+            ("100%_Li^Si=李^四", "060030"),
+        ];
+        let mut studies = Vec::new();
+        for ((name, time), n) in named.into_iter().zip(1..) {
+            studies.push(Arrived { patient_name: name.into(), study_time: time.into(), ..study(n) });
+        }
+        // The first study has a report beside its pictures.
+        studies.push(Arrived {
+            modality: "SR".into(),
+            series_uid: "2.25.1.2".into(),
+            sop_uid: "2.25.1.2.1".into(),
+            digest: Digest::of(b"sr"),
+            ..studies[0].clone()
+        });
+        keep(&group, studies).await;
+        // Names from before there was a searched form get one.
+        let store = &group.house.platform.store;
+        let forgotten = store.write(|tx| {
+            Box::pin(async move { tx.execute(sql!("update imaging_study set name_folded = null"), args![]).await })
+        });
+        forgotten.await.unwrap_or_else(|error: yiti_store::Error| panic!("{error:?}"));
+        let folded = store.write(|tx| Box::pin(async move { imaging::fold_names(tx).await })).await.unwrap();
+        assert_eq!(
+            (folded, store.write(|tx| Box::pin(async move { imaging::fold_names(tx).await })).await.unwrap()),
+            (5, 0)
+        );
+        let asked = async |keys: &[&str]| {
+            let mut all = vec!["-S", "-k", "SpecificCharacterSet=ISO_IR 192", "-k", "QueryRetrieveLevel=STUDY"];
+            all.extend(["-k", "StudyInstanceUID"]);
+            all.extend(keys.iter().flat_map(|key| ["-k", key]));
+            let (ok, text) = group.dcmtk("findscu", A, &all).await;
+            assert!(ok, "{text}");
+            let found =
+                (1..=5).filter(|n| text.contains(&format!("[2.25.{n}]")) || text.contains(&format!("[2.25.{n}\\0]")));
+            found.collect::<Vec<u32>>()
+        };
+        for (key, expected) in [
+            ("PatientName=ИВАНОВ*", vec![1]),
+            ("PatientName=иванов^иван", vec![1]),
+            ("PatientName=MÜLLER*", vec![2]),
+            ("PatientName=müller^hans", vec![2]),
+            ("PatientName=MULLER*", vec![]),
+            ("PatientName=WANG*", vec![3]),
+            ("PatientName=ＷＡＮＧ^ＸＩＡＯ", vec![3]),
+            ("PatientName==张*", vec![4]),
+            ("PatientName=张^三", vec![4]),
+            ("PatientName=Zhang*=张*", vec![4]),
+            ("PatientName=Li*=张*", vec![]),
+            ("PatientName=100%_li*", vec![5]),
+            ("PatientName=100_*", vec![]),
+            ("StudyTime=2200-0600", vec![1, 2, 5]),
+            ("StudyTime=0600-2200", vec![3, 4, 5]),
+            ("StudyTime=-0300", vec![2]),
+            ("Modality=SR", vec![1]),
+            ("Modality=CT", vec![1, 2, 3, 4, 5]),
+            ("Modality=MR", vec![]),
+        ] {
+            assert_eq!(asked(&[key]).await, expected, "{key}");
+        }
+        assert_eq!(asked(&["PatientName=ИВАНОВ*", "StudyTime=2200-0600", "Modality=SR"]).await, [1]);
+    })
+    .await;
 }

@@ -79,7 +79,7 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, wish: Wish) -> Result<A
     let (lang, definitions) = (ui.lang, app.platform().kit.get::<Definitions>());
     let person = visitor.session.person;
     let mut reader = app.platform().store.read().await?;
-    let seen = shared::examined(app, &mut reader, lang, &read, &patient).await?;
+    let seen = shared::examined(app, &mut reader, lang, &read, &patient, visitor.may("diagnostics.match")).await?;
     let draft = store::draft(&mut reader, id).await?;
     let template = definitions.template_of(&read.exam_code).ok_or(Problem::NotFound)?;
     let content = draft.map(|draft| draft.content).unwrap_or_default();

@@ -76,12 +76,12 @@ pub(super) fn sexes(ui: &Ui) -> Vec<(String, String)> {
 }
 
 /// The address at which pictures open, in the window that the viewer keeps.
-pub(super) fn viewer_path(ui: &Ui, study_uid: &str) -> String {
+pub(super) fn viewer_path(ui: &Ui, address: &str) -> String {
     let lang = match ui.lang {
         yiti_kernel::Lang::Zh => "zh",
         yiti_kernel::Lang::En => "en-US",
     };
-    format!("/viewer/viewer{}", yiti_web::query(&[("StudyInstanceUIDs", study_uid), ("lng", lang)]))
+    format!("/viewer/viewer{}", yiti_web::query(&[("StudyInstanceUIDs", address), ("lng", lang)]))
 }
 
 /// A mark of what a live part shows. It travels with the next question for the same part, which is answered with

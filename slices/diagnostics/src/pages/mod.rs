@@ -10,6 +10,7 @@ mod readings;
 mod reports;
 mod requests;
 mod shared;
+mod sorting;
 mod studies;
 mod turnaround;
 mod verify;
@@ -22,6 +23,7 @@ pub fn slice() -> Slice {
     let slice = Slice::new("diagnostics");
     let slice = requests::add(slice);
     let slice = studies::add(slice);
+    let slice = sorting::add(slice);
     let slice = patients::add(slice);
     let slice = readings::add(slice);
     let slice = reports::add(slice);

@@ -143,7 +143,7 @@ async fn show(State(app): State<App>, visitor: Visitor, Path(id): Path<PatientId
                 String::new()
             },
             report: row.report.filter(|_| may_report).map_or_else(String::new, |report| format!("/reports/{report}")),
-            viewer: study.filter(|_| may_see).map_or_else(String::new, |study| viewer_path(&ui, &study.study_uid)),
+            viewer: study.filter(|_| may_see).map_or_else(String::new, |study| viewer_path(&ui, &study.address)),
             is_positive: row.is_positive == Some(true),
             is_critical: row.is_critical == Some(true),
         }

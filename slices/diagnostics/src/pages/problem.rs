@@ -29,7 +29,8 @@ impl From<Error> for Problem {
                 }
                 Self::Refused(Box::new(refusal))
             }
-            Error::DraftMoved { .. } | Error::HasPictures => {
+            Error::Sort(yiti_record::sorting::Refused::Store(error)) => error.into(),
+            Error::DraftMoved { .. } | Error::HasPictures | Error::Sort(_) => {
                 let refusal = Refusal { key: key.to_owned(), is_conflict: true, ..Refusal::default() };
                 Self::Refused(Box::new(refusal))
             }

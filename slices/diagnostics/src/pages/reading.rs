@@ -121,7 +121,7 @@ async fn build(app: &App, visitor: &Visitor, id: CaseId, form: Option<Form>) -> 
     let ui = Ui::new(app, visitor, "readings.reading").await;
     let (lang, definitions) = (ui.lang, app.platform().kit.get::<Definitions>());
     let mut reader = app.platform().store.read().await?;
-    let seen = shared::examined(app, &mut reader, lang, &read, &patient).await?;
+    let seen = shared::examined(app, &mut reader, lang, &read, &patient, visitor.may("diagnostics.match")).await?;
     let draft = store::draft(&mut reader, id).await?;
     let template = definitions.template_of(&read.exam_code).ok_or(Problem::NotFound)?;
     let case = actions::with_row_lease(case, &read);

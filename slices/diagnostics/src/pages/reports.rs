@@ -172,7 +172,7 @@ async fn sheet(
         sections: shared::sections(&definitions, lang, &issued.exam_code, &content, before.as_ref()),
         code: dashed(&issued.verification_code),
         print_count: opened.print_count,
-        viewer: shared::viewer(&[&shared::study_uid(reader, issued.study).await?], lang),
+        viewer: shared::viewer(&[&shared::study_address(reader, issued.study).await?], lang),
         name: patient.name.clone(),
         sex: shared::sex(lang, patient.sex),
         age: shared::age(lang, patient.birth_on, examined_at.unwrap_or(issued.issued_at)),

@@ -614,7 +614,7 @@ async fn progress(
             })
             .collect();
         if visitor.may("diagnostics.image.read") {
-            viewer = viewer_path(ui, &study.study_uid);
+            viewer = viewer_path(ui, &study.address);
         }
     }
     let graded = store::grade(&mut reader, id).await?;

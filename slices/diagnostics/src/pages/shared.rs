@@ -113,6 +113,8 @@ pub(super) struct Examined {
     pub(super) repeat_count: u32,
     /// The pictures; empty while there are none.
     pub(super) viewer: String,
+    /// Where wrong pictures are put right; empty for those who may not.
+    pub(super) sort: String,
     pub(super) priors: Vec<Prior>,
 }
 
@@ -123,6 +125,7 @@ pub(super) async fn examined(
     lang: Lang,
     read: &ReadRow,
     patient: &Patient,
+    may_sort: bool,
 ) -> Result<Examined, Error> {
     let definitions = app.platform().kit.get::<Definitions>();
     let order = order::get(reader, read.request).await?;
@@ -134,7 +137,7 @@ pub(super) async fn examined(
         let at = definitions.score_sheet.grades.iter().position(|grade| grade.id == graded.grade).unwrap_or_default();
         (at + 1, definitions.score_sheet.grade_name(&graded.grade, lang).to_owned(), graded.points)
     });
-    let uid = study.as_ref().map_or_else(String::new, |study| study.study_uid.clone());
+    let uid = study.as_ref().map_or_else(String::new, |study| study.address.clone());
     let priors = priors(app, reader, lang, read, &uid).await?;
     Ok(Examined {
         case: read.id,
@@ -159,6 +162,7 @@ pub(super) async fn examined(
         grade,
         repeat_count: read.repeat_count,
         viewer: viewer(&[&uid], lang),
+        sort: study.filter(|_| may_sort).map_or_else(String::new, |study| format!("/studies/{}/sort", study.id)),
         priors,
     })
 }
@@ -192,15 +196,15 @@ async fn priors(app: &App, reader: &mut Reader, lang: Lang, read: &ReadRow, uid:
             day: study.study_on.unwrap_or_else(|| time::day(study.first_arrived_at)).to_string(),
             conclusion: issued.map_or_else(String::new, |issued| issued.conclusion.clone()),
             report: issued.map_or_else(String::new, |issued| format!("/reports/{}", issued.report)),
-            viewer: viewer(&[uid, &study.study_uid], lang),
+            viewer: viewer(&[uid, &study.address], lang),
         }
     };
     Ok(studies.into_iter().take(PRIOR_COUNT_MAX).map(prior).collect())
 }
 
-/// The Study Instance UID of a study.
-pub(super) async fn study_uid(reader: &mut Reader, study: StudyId) -> Result<String, Error> {
-    Ok(imaging::get(reader, study).await?.study_uid)
+/// The address of a study.
+pub(super) async fn study_address(reader: &mut Reader, study: StudyId) -> Result<String, Error> {
+    Ok(imaging::get(reader, study).await?.address)
 }
 
 /// A piece of a section's text.

@@ -14,8 +14,8 @@ use yiti_record::imaging::{self, Study};
 use yiti_record::patient::{self, Patient, Sex};
 use yiti_record::{RequestId, StudyId};
 use yiti_web::{
-    Access, Answer, App, Asked, Form, LINE_LENGTH_MAX, MenuItem, PatientStrip, Problem, Slice, Ui, Visitor, act_once,
-    invalid, page, redirect,
+    Access, Answer, App, Asked, Form, LINE_LENGTH_MAX, MenuItem, Pager, PatientStrip, Problem, Slice, Ui, Visitor,
+    act_once, invalid, page, redirect,
 };
 
 use super::branch::{journal_list, mark_of, status_word, strip, viewer_path};
@@ -27,8 +27,8 @@ use crate::store::{self, Filter, ReadRow};
 
 /// Rows that each part of the technician's page shows at most.
 const ROWS_MAX: u32 = 100;
-/// Studies without an order shown at most.
-const UNMATCHED_MAX: u32 = 200;
+/// Studies without an order on one page.
+const UNMATCHED_PAGE: usize = 50;
 /// Orders offered for a study at most.
 const CANDIDATES_MAX: u32 = 30;
 
@@ -200,6 +200,8 @@ struct GradePage {
     href: String,
     request: String,
     viewer: String,
+    /// Where wrong pictures are put right; empty for those who may not.
+    sort: String,
     picture_count: u32,
     items: Vec<Item>,
     /// Points at which the grades begin, for the preview: `90 75 60`.
@@ -271,7 +273,11 @@ async fn grade_page(app: &App, visitor: &Visitor, id: CaseId, form: Form, repeat
         accession_number: row.accession_number.clone(),
         href: format!("/studies/{id}"),
         request: format!("/requests/{id}"),
-        viewer: study.as_ref().filter(|_| may_see).map_or_else(String::new, |study| viewer_path(&ui, &study.study_uid)),
+        viewer: study.as_ref().filter(|_| may_see).map_or_else(String::new, |study| viewer_path(&ui, &study.address)),
+        sort: match &study {
+            Some(study) if visitor.may("diagnostics.match") => format!("/studies/{}/sort", study.id),
+            _ => String::new(),
+        },
         picture_count: study.as_ref().map_or(0, |study| study.instance_count),
         items,
         edges: edges.join(" "),
@@ -363,8 +369,13 @@ struct Lost {
     number: String,
     exam: String,
     picture_count: u32,
+    /// Why there is no order; empty when there is one.
     reason: String,
     waits: String,
+    /// Why a person should look, and who the other patient is; empty without a conflict.
+    conflict: String,
+    other: String,
+    sort: String,
 }
 
 #[derive(Template)]
@@ -372,6 +383,7 @@ struct Lost {
 struct UnmatchedPage {
     ui: Ui,
     rows: Vec<Lost>,
+    pager: Pager,
     live: String,
 }
 
@@ -380,31 +392,58 @@ struct UnmatchedPage {
 struct UnmatchedRows {
     ui: Ui,
     rows: Vec<Lost>,
+    pager: Pager,
     live: String,
 }
 
-async fn lost(app: &App, visitor: &Visitor, ui: &Ui, seen: &str) -> Result<Option<(Vec<Lost>, String)>, Problem> {
+async fn lost(app: &App, visitor: &Visitor, ui: &Ui, asked: &Form) -> Result<Option<Listed>, Problem> {
+    let scope = visitor.actor.scope;
     let mut reader = app.platform().store.read().await?;
-    let studies = imaging::unmatched(&mut reader, visitor.actor.scope, UNMATCHED_MAX).await?;
-    drop(reader);
-    let mark = mark_of(&studies);
-    if mark == seen {
+    let total = imaging::unmatched_count(&mut reader, scope).await?;
+    let pager = Pager::new("/unmatched", asked, &[], UNMATCHED_PAGE, usize::try_from(total).unwrap_or(0));
+    let (limit, offset) = (UNMATCHED_PAGE as u32, u32::try_from(pager.offset()).unwrap_or(u32::MAX));
+    let studies = imaging::unmatched(&mut reader, scope, limit, offset).await?;
+    let mark = mark_of(&(total, &studies));
+    if mark == asked.value("seen") {
         return Ok(None);
     }
+    let mut others: HashMap<StudyId, Study> = HashMap::new();
+    for id in studies.iter().filter_map(|study| study.conflict_with) {
+        others.insert(id, imaging::get(&mut reader, id).await?);
+    }
+    drop(reader);
     journal_list(app, visitor, "unmatched", studies.len(), String::new()).await?;
     let tree = app.platform().tree();
-    let rows = studies.iter().map(|study| Lost {
-        href: format!("/studies/{}/match", study.id),
-        at: study.last_arrived_at,
-        institution: tree.short_name(study.institution).to_owned(),
-        name: plain_name(&study.seen_patient_name),
-        number: study.seen_patient_number.clone(),
-        exam: pictured(study),
-        picture_count: study.instance_count,
-        reason: ui.word("unmatched.reason", study.unmatched.as_deref().unwrap_or_default()),
-        waits: waits(ui, study.last_arrived_at),
+    let rows = studies.iter().map(|study| {
+        let other = study.conflict_with.and_then(|id| others.get(&id));
+        let sort = format!("/studies/{}/sort", study.id);
+        Lost {
+            href: if study.unmatched.is_some() { format!("/studies/{}/match", study.id) } else { sort.clone() },
+            at: study.last_arrived_at,
+            institution: tree.short_name(study.institution).to_owned(),
+            name: plain_name(&study.seen_patient_name),
+            number: study.seen_patient_number.clone(),
+            exam: pictured(study),
+            picture_count: study.instance_count,
+            reason: study.unmatched.as_deref().map_or_else(String::new, |key| ui.word("unmatched.reason", key)),
+            waits: waits(ui, study.last_arrived_at),
+            conflict: study.conflict.as_deref().map_or_else(String::new, |key| ui.word("sorting.conflict", key)),
+            other: other.map_or_else(String::new, |other| {
+                format!("{} {}", plain_name(&other.seen_patient_name), other.seen_patient_number).trim().to_owned()
+            }),
+            sort,
+        }
     });
-    Ok(Some((rows.collect(), format!("/unmatched/rows{}", yiti_web::query(&[("seen", &mark)])))))
+    let page = pager.page.to_string();
+    let live = format!("/unmatched/rows{}", yiti_web::query(&[("page", &page), ("seen", &mark)]));
+    Ok(Some(Listed { rows: rows.collect(), pager, live }))
+}
+
+/// One page of studies without an order, and the address that asks for it again.
+struct Listed {
+    rows: Vec<Lost>,
+    pager: Pager,
+    live: String,
 }
 
 /// How long something has waited, in words.
@@ -418,27 +457,28 @@ fn waits(ui: &Ui, since: Timestamp) -> String {
 }
 
 /// A DICOM name as people write it.
-fn plain_name(name: &str) -> String {
+pub(super) fn plain_name(name: &str) -> String {
     let groups = name.split('=').map(|group| group.replace('^', " ").trim().to_owned());
     groups.filter(|group| !group.is_empty()).collect::<Vec<_>>().join(" / ")
 }
 
 /// What the pictures say they show.
-fn pictured(study: &Study) -> String {
+pub(super) fn pictured(study: &Study) -> String {
     let words = if study.description.is_empty() { &study.body_part } else { &study.description };
     format!("{} {words}", study.modalities.replace('\\', "/")).trim().to_owned()
 }
 
-async fn unmatched(State(app): State<App>, visitor: Visitor) -> Answer {
+async fn unmatched(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> Answer {
     let ui = Ui::new(&app, &visitor, "unmatched.title").await;
-    let (rows, live) = lost(&app, &visitor, &ui, "").await?.ok_or(Problem::NotFound)?;
-    page(&UnmatchedPage { ui, rows, live })
+    let asked = Form::filled(&[("page", asked.value("page"))]);
+    let Listed { rows, pager, live } = lost(&app, &visitor, &ui, &asked).await?.ok_or(Problem::NotFound)?;
+    page(&UnmatchedPage { ui, rows, pager, live })
 }
 
 async fn unmatched_rows(State(app): State<App>, visitor: Visitor, Asked(asked): Asked) -> Answer {
     let ui = Ui::plain(&app, visitor.look(), "unmatched.title");
-    match lost(&app, &visitor, &ui, asked.value("seen")).await? {
-        Some((rows, live)) => page(&UnmatchedRows { ui, rows, live }),
+    match lost(&app, &visitor, &ui, &asked).await? {
+        Some(Listed { rows, pager, live }) => page(&UnmatchedRows { ui, rows, pager, live }),
         None => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
@@ -507,6 +547,7 @@ struct MatchPage {
     facts: Vec<(String, String)>,
     reason: String,
     viewer: String,
+    sort: String,
 }
 
 fn letters(name: &str) -> String {
@@ -632,13 +673,17 @@ async fn match_page(app: &App, visitor: &Visitor, id: StudyId, form: Form, asked
         fact("requests.institution", tree.name(study.institution).to_owned()),
         fact("unmatched.study_uid", study.study_uid.clone()),
     ];
+    let odd =
+        study.oddities.split_whitespace().map(|key| (ui.t("sorting.oddity_field").to_owned(), ui.word("oddity", key)));
+    let facts: Vec<_> = facts.into_iter().chain(odd).collect();
     Ok(MatchPage {
+        sort: format!("/studies/{id}/sort"),
         href: format!("/studies/{id}/match"),
         candidates,
         seen,
         facts,
         reason: ui.word("unmatched.reason", study.unmatched.as_deref().unwrap_or_default()),
-        viewer: if visitor.may("diagnostics.image.read") { viewer_path(&ui, &study.study_uid) } else { String::new() },
+        viewer: if visitor.may("diagnostics.image.read") { viewer_path(&ui, &study.address) } else { String::new() },
         form,
         asked,
         ui,

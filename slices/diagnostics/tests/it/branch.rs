@@ -100,7 +100,7 @@ impl Site {
         actor
     }
 
-    async fn browser(&self, login: &str, role: &str, at: InstitutionId) -> Browser {
+    pub(crate) async fn browser(&self, login: &str, role: &str, at: InstitutionId) -> Browser {
         self.hire(login, role, at).await;
         let mut browser = Browser { router: self.router.clone(), cookies: BTreeMap::new() };
         let answer = browser.post("/sign-in", &[("account", login), ("password", PASSWORD)]).await;
@@ -110,17 +110,26 @@ impl Site {
 
     /// A modality sends a study and closes its association.
     pub(crate) async fn send(&self, at: InstitutionId, picture: Picture<'_>) -> StudyId {
+        self.send_all(at, vec![picture.arrived(self.house.platform.now())]).await
+    }
+
+    /// A modality sends instances of one study and closes its association.
+    pub(crate) async fn send_all(&self, at: InstitutionId, instances: Vec<Arrived>) -> StudyId {
         let scope = self.house.platform.tree().get(at).unwrap().scope;
         let modality = Arc::new(Actor::device("CT-01", at, scope, &["diagnostics.image.send"]));
-        let arrived = picture.arrived(self.house.platform.now());
         let act = self.house.platform.act(&modality, move |cx| {
             Box::pin(async move {
-                let received = imaging::receive(cx, at, &arrived).await.map_err(|refused| match refused {
-                    imaging::Refused::Store(error) => error,
-                    other => panic!("{other}"),
-                })?;
-                actions::study_complete(cx, received.study).await?;
-                Ok::<_, Error>(received.study)
+                let mut study = None;
+                for arrived in &instances {
+                    let received = imaging::receive(cx, at, arrived).await.map_err(|refused| match refused {
+                        imaging::Refused::Store(error) => error,
+                        other => panic!("{other}"),
+                    })?;
+                    study = Some(received.study);
+                }
+                let study = study.unwrap();
+                actions::study_complete(cx, study).await?;
+                Ok::<_, Error>(study)
             })
         });
         act.await.unwrap()
@@ -156,7 +165,7 @@ pub(crate) struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    fn arrived(self, now: Timestamp) -> Arrived {
+    pub(crate) fn arrived(self, now: Timestamp) -> Arrived {
         Arrived {
             study_uid: self.uid.into(),
             series_uid: format!("{}.1", self.uid),
@@ -186,18 +195,19 @@ impl Picture<'_> {
             digest: Digest::of(self.uid.as_bytes()),
             byte_count: 1,
             header_bytes: 1,
+            oddities: String::new(),
         }
     }
 }
 
 pub(crate) struct Got {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Got {
-    fn to(&self) -> &str {
+    pub(crate) fn to(&self) -> &str {
         self.headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap())
     }
 
@@ -208,7 +218,7 @@ impl Got {
     }
 }
 
-struct Browser {
+pub(crate) struct Browser {
     router: Router,
     cookies: BTreeMap<String, String>,
 }
@@ -235,17 +245,17 @@ impl Browser {
         Got { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    async fn get(&mut self, path: &str) -> Got {
+    pub(crate) async fn get(&mut self, path: &str) -> Got {
         self.send(Method::GET, path, String::new()).await
     }
 
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Got {
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Got {
         let body = yiti_web::query(form).trim_start_matches('?').to_owned();
         self.send(Method::POST, path, body).await
     }
 }
 
-fn words(key: &str) -> &str {
+pub(crate) fn words(key: &str) -> &str {
     yiti_web::words::t(yiti_kernel::Lang::Zh, key)
 }
 
@@ -537,13 +547,14 @@ fn every_word_of_the_templates_is_there_in_both_languages() {
         "grade",
         "unmatched",
         "match",
+        "sorting",
         "patients",
         "patient",
     ] {
         let text = std::fs::read_to_string(root.join(format!("templates/{name}.html"))).unwrap();
         missing.extend(yiti_web::keys_used_in_templates(&text));
     }
-    for name in ["branch", "requests", "studies", "patients"] {
+    for name in ["branch", "requests", "studies", "sorting", "patients"] {
         let text = std::fs::read_to_string(root.join(format!("src/pages/{name}.rs"))).unwrap();
         missing.extend(yiti_web::keys_used_in_templates(&text));
     }

@@ -22,6 +22,7 @@ use yiti_directory::{Actor, Cx, Kit, Roles, Title, session};
 use yiti_flow::{CaseId, case};
 use yiti_kernel::Lang;
 use yiti_kernel::definition::{self, File};
+use yiti_record::StudyId;
 use yiti_record::imaging::{self, Arrived};
 use yiti_record::order::{Order, Priority, Setting};
 use yiti_record::patient::{self, NewPatient, Sex};
@@ -146,7 +147,7 @@ impl Clinic {
     }
 
     /// The pictures of an order come from the modality.
-    pub(crate) async fn arrive(&self, order: &Order) {
+    pub(crate) async fn arrive(&self, order: &Order) -> StudyId {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let whose = patient::get(&mut self.house.platform.store.read().await.unwrap(), order.patient).await.unwrap();
         let now = self.house.platform.now();
@@ -179,16 +180,53 @@ impl Clinic {
             digest: Digest::of(&serial.to_le_bytes()),
             byte_count: 524_288,
             header_bytes: 1_024,
+            oddities: String::new(),
         };
         let branch = self.house.branch;
         self.act(&self.device, move |cx| {
             Box::pin(async move {
                 let received = imaging::receive(cx, branch, &new).await.unwrap();
-                actions::study_complete(cx, received.study).await
+                actions::study_complete(cx, received.study).await?;
+                Ok(received.study)
             })
         })
         .await
-        .unwrap();
+        .unwrap()
+    }
+
+    /// An instance of nobody in particular.
+    pub(crate) fn instance(&self) -> Arrived {
+        Arrived {
+            study_uid: String::new(),
+            series_uid: String::new(),
+            sop_uid: String::new(),
+            sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
+            transfer_syntax: "1.2.840.10008.1.2.1".into(),
+            patient_number: String::new(),
+            patient_name: String::new(),
+            sex: Sex::Unknown,
+            birth_on: None,
+            accession_number: String::new(),
+            study_id_text: String::new(),
+            study_description: String::new(),
+            referring: String::new(),
+            study_on: None,
+            study_time: String::new(),
+            examined_at: None,
+            modality: String::new(),
+            series_number: None,
+            series_description: String::new(),
+            body_part: String::new(),
+            instance_number: None,
+            pixel_rows: None,
+            pixel_columns: None,
+            frame_count: 1,
+            bits_allocated: None,
+            digest: Digest::of(b"nobody"),
+            byte_count: 1,
+            header_bytes: 1,
+            oddities: String::new(),
+        }
     }
 
     /// The technician finds nothing wrong with the pictures.

@@ -6,3 +6,4 @@ mod branch;
 mod clinic;
 mod figures;
 mod hq;
+mod sorting;
