@@ -5,6 +5,7 @@
 //! full disk, `no_lock` lets a second process into the data folder.
 
 #[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "no setting of an operator: tests alone take controls away")]
 pub(crate) fn is(control: &str) -> bool {
     static WEAKENED: std::sync::LazyLock<String> =
         std::sync::LazyLock::new(|| std::env::var("YITI_WEAKEN").unwrap_or_default());
