@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use yiti_directory::{Actor, Platform};
-use yiti_kernel::{Clock, SystemClock};
+use yiti_kernel::{Clock, SignedDuration, SystemClock, Timestamp};
 use yiti_record::imaging;
 use yiti_store::{Migration, Store};
 use yiti_web::{App, Counts, Demo, Settings, Slice, Tally};
@@ -33,6 +32,8 @@ pub const MIGRATIONS: &[&[Migration]] = &[
 
 /// How often the timers look for what has become due.
 const TICK_EVERY: Duration = Duration::from_secs(5);
+/// A clock that goes otherwise than time passes by more than this has jumped.
+const JUMP_SECONDS_MAX: i64 = 30;
 /// How long requests in progress may take when the process is asked to stop.
 const STOP_SECONDS_MAX: u64 = 10;
 
@@ -123,8 +124,6 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let http = TcpListener::bind(options.http).await.with_context(|| format!("address {} is taken", options.http))?;
     let address = http.local_addr()?;
-    // The last piece of an answer leaves at once instead of waiting for the other side to acknowledge the one before.
-    let http = http.tap_io(|stream| drop(stream.set_nodelay(true)));
     let mut slices = slices();
     if platform.tree().root().is_none() {
         let code = yiti_directory::code::<8>()?;
@@ -149,9 +148,7 @@ pub async fn serve(
     let mut until = stopping.clone();
     running.spawn(async move {
         let stopped = async move { drop(until.wait_for(|stop| *stop).await) };
-        if let Err(error) = axum::serve(http, router).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "the http server ended");
-        }
+        yiti_web::serve::serve(http, router, yiti_web::serve::Bounds::default(), stopped).await;
     });
     ready(address);
     let failed = tokio::select! {
@@ -183,7 +180,13 @@ async fn asked_to_end() {
 
 /// Raises what has become due, and takes quiet studies as complete.
 async fn timers(platform: Arc<Platform>, mut stopping: watch::Receiver<bool>) {
+    let mut last = (platform.now(), Instant::now());
     loop {
+        let here = (platform.now(), Instant::now());
+        if let Err(error) = note_jump(&platform, last, here).await {
+            tracing::error!(%error, "a jump of the clock could not be written down");
+        }
+        last = here;
         if let Err(error) = tick(&platform).await {
             tracing::error!(%error, "the timers could not run");
         }
@@ -195,6 +198,31 @@ async fn timers(platform: Arc<Platform>, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+/// Writes into the journal that the clock of the machine has jumped, when it went otherwise than time passed: what was
+/// stamped before and after cannot be compared, and deadlines may have been missed or raised by the jump alone.
+async fn note_jump(
+    platform: &Platform,
+    before: (Timestamp, Instant),
+    now: (Timestamp, Instant),
+) -> Result<(), yiti_store::Error> {
+    let jump = jump_seconds(now.0.duration_since(before.0), now.1.duration_since(before.1));
+    let tree = platform.tree();
+    let (Some(root), true) = (tree.root(), jump.abs() > JUMP_SECONDS_MAX) else { return Ok(()) };
+    tracing::error!(seconds = jump, "the clock of this machine has jumped");
+    let system = Arc::new(Actor::system("timer", root.id, root.scope, &[]));
+    let act = platform.act(&system, move |cx| {
+        Box::pin(async move {
+            cx.journal("system.clock_jump", ("system", None), None, serde_json::json!({ "seconds": jump })).await
+        })
+    });
+    act.await
+}
+
+/// By how many seconds the clock went on (or back) otherwise than time passed.
+fn jump_seconds(clock: SignedDuration, passed: Duration) -> i64 {
+    clock.as_secs() - i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// One round of the timers.
@@ -228,4 +256,17 @@ pub async fn tick(platform: &Arc<Platform>) -> Result<(), yiti_diagnostics::Erro
 #[must_use]
 pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_as_time_passes_has_not_jumped() {
+        let (second, hour) = (Duration::from_secs(5), SignedDuration::from_hours(1));
+        assert_eq!(jump_seconds(SignedDuration::from_secs(5), second), 0);
+        assert_eq!(jump_seconds(SignedDuration::from_secs(5) + hour, second), 3_600);
+        assert_eq!(jump_seconds(SignedDuration::from_secs(5) - hour, second), -3_600);
+    }
 }

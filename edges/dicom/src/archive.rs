@@ -82,7 +82,7 @@ impl From<NotKept> for StoreRefused {
                 tracing::error!(error = &error as &dyn std::error::Error, "an instance could not be kept");
                 // Out of room or stopping: the sender keeps the picture and comes again.
                 match error {
-                    Error::File { .. } | Error::Stopped | Error::Commit(_) => Self::OutOfResources,
+                    Error::File { .. } | Error::Stopped | Error::Commit(_) | Error::Full => Self::OutOfResources,
                     _ => Self::Failed,
                 }
             }

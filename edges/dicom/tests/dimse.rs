@@ -458,6 +458,38 @@ fn hostile_units_leave_the_server_alive() {
 }
 
 #[test]
+fn a_request_whose_lengths_lie_is_aborted_at_once() {
+    with_server(Memory::default(), Config::default(), |address, _| async move {
+        let item = |kind: u8, length: u16, content: &[u8]| [&[kind, 0][..], &length.to_be_bytes(), content].concat();
+        let length_max = item(0x51, 4, &65536_u32.to_be_bytes());
+        let identity = |name_length: u16| [&[2, 1][..], &name_length.to_be_bytes(), b"user", &[0, 1, b'x']].concat();
+        let request = |further: &[u8]| {
+            let user = [&length_max[..], further].concat();
+            let mut body = [&[0, 1, 0, 0][..], b"ARCHIVE         MODALITY        ", &[0; 32]].concat();
+            body.extend(item(0x10, 21, b"1.2.840.10008.3.1.1.1"));
+            let context = [item(0x30, 17, b"1.2.840.10008.1.1"), item(0x40, 17, b"1.2.840.10008.1.2")].concat();
+            body.extend(item(0x20, context.len() as u16 + 4, &[&[1, 0, 0, 0][..], &context].concat()));
+            body.extend(item(0x50, user.len() as u16, &user));
+            body
+        };
+        let whole = item(0x58, 11, &identity(4));
+        let cases = [
+            ("an identity that is whole is passed over", 2, whole.clone()),
+            ("a name longer than its item", 7, item(0x58, 11, &identity(65_000))),
+            ("a name shorter than what stands there", 7, item(0x58, 11, &identity(2))),
+            ("an item longer than the request", 7, item(0x58, 65_000, &identity(4))),
+            ("an item that is cut off", 7, whole[..3].to_vec()),
+        ];
+        for (what, answer, further) in cases {
+            let mut raw = Raw(TcpStream::connect(address).await.unwrap());
+            raw.send(1, &request(&further)).await;
+            let (kind, _) = timeout(Duration::from_secs(2), raw.receive()).await.expect(what);
+            assert_eq!(kind, answer, "{what}");
+        }
+    });
+}
+
+#[test]
 fn silent_peers_are_closed_and_too_many_are_told_so() {
     let config = Config { association_count_max: 4, artim: Duration::from_secs(2), ..Config::default() };
     with_server(Memory::default(), config, |address, _| async move {

@@ -37,7 +37,8 @@ fn parts_come_back_as_they_were_written_however_they_are_cut() {
     let content = [&b"first \r\n--edg half a boundary\r\n"[..], b"", &[0xFF; 5000]];
     let parts =
         content.map(|bytes| Part { content_type: "application/dicom".into(), bytes: Bytes::copy_from_slice(bytes) });
-    let stream = multipart::write(stream::iter(parts.clone().map(Ok::<_, Infallible>)), "edge");
+    let written = parts.clone().map(|part| Ok((part.content_type, stream::iter([Ok::<_, Infallible>(part.bytes)]))));
+    let stream = multipart::write(stream::iter(written), "edge");
     let written: Vec<u8> = block_on(stream.map(|chunk| chunk.unwrap()).collect::<Vec<_>>()).concat();
     for size in [1, 2, 3, 7, 64, 10_000] {
         let read = read(&written, size, &multipart::related("application/dicom", "edge"), MultipartLimits::default());

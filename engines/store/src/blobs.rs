@@ -22,6 +22,9 @@ const HEADER_BYTES: u64 = 44;
 /// A segment is closed when it has grown beyond this.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
+/// A blob that is longer is passed on in pieces of this length.
+pub(crate) const PIECE_BYTES: u64 = 256 * 1024;
+
 /// The SHA-256 digest of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
@@ -157,6 +160,21 @@ impl Segments {
         Ok(file)
     }
 
+    /// All bytes of a blob, checked against `digest`; blocks.
+    pub(crate) fn read_checked(&self, place: Place, digest: Digest) -> Result<Bytes, Error> {
+        let bytes = self.read(place, 0, place.length)?;
+        if Digest::of(&bytes) == digest { Ok(bytes) } else { Err(differs(digest)) }
+    }
+
+    /// Checks a blob against `digest` without holding it; blocks.
+    pub(crate) fn check(&self, place: Place, digest: Digest) -> Result<(), Error> {
+        let mut hasher = Sha256::new();
+        for (start, length) in pieces(place.length) {
+            hasher.update(self.read(place, start, length)?);
+        }
+        if Digest(hasher.finalize().into()) == digest { Ok(()) } else { Err(differs(digest)) }
+    }
+
     /// `length` bytes of a blob from `start` on; blocks.
     pub(crate) fn read(&self, place: Place, start: u64, length: u64) -> Result<Bytes, Error> {
         let end = start.checked_add(length).filter(|end| *end <= place.length);
@@ -169,6 +187,15 @@ impl Segments {
             .map_err(|e| Error::file(&segment_path(&self.folder, place.segment), e))?;
         Ok(bytes.into())
     }
+}
+
+fn differs(digest: Digest) -> Error {
+    Error::Corrupt { what: "blob", why: format!("the bytes on disk are not those of {digest}") }
+}
+
+/// Start and length of the pieces of a blob.
+pub(crate) fn pieces(length: u64) -> impl Iterator<Item = (u64, u64)> + Send + use<> {
+    (0..length.div_ceil(PIECE_BYTES)).map(move |n| (n * PIECE_BYTES, (length - n * PIECE_BYTES).min(PIECE_BYTES)))
 }
 
 fn segment_path(folder: &Path, segment: u32) -> PathBuf {

@@ -69,6 +69,9 @@ pub enum Error {
     /// The writer has stopped; nothing more is saved until the process starts again.
     #[error("the writer has stopped")]
     Stopped,
+    /// The disk is nearly full: nothing is saved until there is room.
+    #[error("the disk is nearly full, nothing is saved until there is room")]
+    Full,
     /// An act panicked; its changes were rolled back.
     #[error("an act panicked and was rolled back")]
     Panicked,

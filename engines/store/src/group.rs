@@ -19,7 +19,8 @@ use crate::blobs::{Appender, NewBlob, append_line};
 use crate::checkpoint::Committed;
 use crate::journal::Head;
 use crate::kept::Kept;
-use crate::{Act, Error, Sql, Tx, args, sql};
+use crate::room::{Gauge, Room};
+use crate::{Act, Error, Sql, Tx, args, sql, weak};
 
 /// How many acts share a commit at the most.
 const GROUP_ACTS_MAX: usize = 256;
@@ -38,14 +39,16 @@ pub(crate) struct Job {
 pub(crate) trait Step: Send {
     /// Runs the act; `true` when its changes are to be kept.
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Act<'t, bool>;
-    /// Tells the caller how it ended.
-    fn settle(self: Box<Self>, saved: Result<(), Error>);
+    /// Ends the act with an error of the store instead of its own outcome.
+    fn refuse(&mut self, error: Error);
+    /// Tells the caller how it ended, once.
+    fn settle(&mut self, saved: Result<(), Error>);
 }
 
 pub(crate) struct Typed<F, T, E> {
     pub(crate) act: Option<F>,
     pub(crate) outcome: Option<Result<T, E>>,
-    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+    pub(crate) reply: Option<oneshot::Sender<Result<T, E>>>,
 }
 
 impl<F, T, E> Step for Typed<F, T, E>
@@ -65,15 +68,21 @@ where
         })
     }
 
-    fn settle(self: Box<Self>, saved: Result<(), Error>) {
-        let answer = match (saved, self.outcome) {
+    fn refuse(&mut self, error: Error) {
+        self.act = None;
+        self.outcome = Some(Err(error.into()));
+    }
+
+    fn settle(&mut self, saved: Result<(), Error>) {
+        let Some(reply) = self.reply.take() else { return };
+        let answer = match (saved, self.outcome.take()) {
             (Ok(()), Some(outcome)) => outcome,
             (Err(error), Some(Ok(_)) | None) => Err(error.into()),
             (Err(_), Some(Err(refused))) => Err(refused),
             (Ok(()), None) => Err(Error::Panicked.into()),
         };
         // The caller may have gone; what was saved stays saved.
-        drop(self.reply.send(answer));
+        drop(reply.send(answer));
     }
 }
 
@@ -84,6 +93,7 @@ pub(crate) struct Writer {
     pub(crate) begin: Sql,
     pub(crate) committed: Option<Committed>,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) gauge: Gauge,
 }
 
 impl Writer {
@@ -115,12 +125,16 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            match self.save(&mut group).await {
+            match self
+                .save(&mut group)
+                .await
+                .or_else(|error| if weak::is("ignore_flush") { Ok(None) } else { Err(error) })
+            {
                 Ok(head) => {
                     if let Some(committed) = &self.committed {
                         committed.tell();
                     }
-                    for job in group {
+                    for mut job in group {
                         job.act.settle(Ok(()));
                     }
                     unwitnessed = head.or(unwitnessed);
@@ -134,7 +148,7 @@ impl Writer {
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the writer stops");
                     let why = format!("{error}");
-                    for job in group {
+                    for mut job in group {
                         job.act.settle(Err(Error::Commit(why.clone())));
                     }
                     return self.tx;
@@ -155,10 +169,21 @@ impl Writer {
 
     /// Runs and commits one group. An error means that nothing of the group is certain.
     async fn save(&mut self, group: &mut [Job]) -> Result<Option<Head>, Error> {
+        let room = self.gauge.look(group.iter().map(Job::byte_count).sum::<usize>() as u64);
         let tx = &mut self.tx;
         tx.head = None;
         tx.appended = false;
         tx.changed = false;
+        if room != Room::Enough {
+            // What brings bytes is refused before they are written; what only asks to be run is looked at afterwards.
+            for job in group.iter_mut().filter(|job| room == Room::None || !job.blobs.is_empty()) {
+                job.blobs.clear();
+                job.act.refuse(Error::Full);
+            }
+            if room == Room::None {
+                return Ok(None);
+            }
+        }
         tx.execute_aside(self.begin, args![]).await?;
         if matches!(tx.link, crate::connection::Link::Pg(_)) {
             // One writer per schema, also when a second process is started by mistake.
@@ -181,13 +206,26 @@ impl Writer {
         for job in &mut *group {
             tx.execute_aside(sql!("savepoint act"), args![]).await?;
             let before = (tx.head.clone(), tx.appended);
-            if !job.act.run(tx).await {
+            let changed = std::mem::take(&mut tx.changed);
+            let mut keep = job.act.run(tx).await;
+            if keep && tx.changed && room != Room::Enough {
+                job.act.refuse(Error::Full);
+                keep = false;
+            }
+            if !keep {
                 tx.execute_aside(sql!("rollback to savepoint act"), args![]).await?;
                 (tx.head, tx.appended) = before;
             }
+            tx.changed |= changed;
             tx.execute_aside(sql!("release savepoint act"), args![]).await?;
         }
         let head = if tx.appended { Some(tx.seal().await?) } else { None };
+        if weak::is("ack_early") {
+            for job in &mut *group {
+                job.act.settle(Ok(()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         if let Some(flushing) = flushing {
             let flushed = flushing.await.map_err(|e| Error::Commit(e.to_string()))?;
             flushed.map_err(|e| Error::Commit(format!("flush of a segment: {e}")))?;

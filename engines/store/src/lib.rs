@@ -26,11 +26,13 @@ mod held;
 pub mod journal;
 mod kept;
 mod migrate;
+mod room;
 mod row;
 mod statement;
 mod store;
 pub mod testing;
 mod value;
+mod weak;
 
 pub use blobs::{Digest, NewBlob};
 pub use connection::{Reader, Tx};

@@ -75,6 +75,7 @@ mod parts;
 mod problem;
 mod route;
 mod router;
+pub mod serve;
 mod ui;
 mod upload;
 mod visitor;

@@ -39,6 +39,9 @@ pub enum Problem {
     /// A rule refused it; nothing was changed.
     #[error("refused: {}", .0.key)]
     Refused(Box<Refusal>),
+    /// The disk is nearly full; nothing was changed.
+    #[error("the disk is nearly full")]
+    NoRoom,
     /// The system failed; nothing was changed.
     #[error("failed")]
     Failed(#[source] Cause),
@@ -103,6 +106,7 @@ impl Problem {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Refused(refusal) if refusal.is_conflict => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoRoom => StatusCode::INSUFFICIENT_STORAGE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -116,6 +120,7 @@ impl Problem {
             Self::TooLarge { .. } => "problem.too_large",
             Self::Malformed => "problem.malformed",
             Self::Refused(_) => "problem.refused",
+            Self::NoRoom => "problem.no_room",
             Self::Failed(_) => "problem.failed",
         }
     }
@@ -124,7 +129,9 @@ impl Problem {
         match self {
             Self::NotFound => "search",
             Self::NotSignedIn | Self::CrossSite => "lock",
-            Self::TooLarge { .. } | Self::Malformed | Self::Refused(_) | Self::Failed(_) => "alert-triangle",
+            Self::TooLarge { .. } | Self::Malformed | Self::Refused(_) | Self::NoRoom | Self::Failed(_) => {
+                "alert-triangle"
+            }
         }
     }
 
@@ -148,6 +155,7 @@ impl From<yiti_store::Error> for Problem {
             Error::NotFound => Self::NotFound,
             Error::Stale => Self::conflict("problem.stale"),
             Error::Conflict { .. } => Self::conflict("problem.conflict"),
+            Error::Full => Self::NoRoom,
             other => Self::failed(other),
         }
     }

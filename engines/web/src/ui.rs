@@ -106,6 +106,8 @@ pub struct Ui {
     pub group: String,
     /// True when everything shown is made up.
     pub is_synthetic: bool,
+    /// True while the disk is nearly full and nothing is saved.
+    pub is_short_of_room: bool,
     /// The version of the product.
     pub version: String,
     /// Whom to call; may be empty.
@@ -151,6 +153,7 @@ impl Ui {
             counts: None,
             group: root.map_or_else(String::new, |root| root.name.clone()),
             is_synthetic: root.is_some_and(|root| root.is_synthetic),
+            is_short_of_room: app.platform().store.is_short_of_room(),
             version: app.settings().version.clone(),
             help_phone: app.settings().help_phone.clone(),
             urls: app.assets().urls(),

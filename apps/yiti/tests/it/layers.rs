@@ -12,6 +12,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["yiti-directory"]),
     ("rust-i18n", &["yiti-web"]),
     ("tower-http", &["yiti-web"]),
+    ("hyper", &["yiti-web"]),
+    ("hyper-util", &["yiti-web"]),
     ("dicom-core", &["yiti-dicom", "yiti"]),
     ("jpeg-decoder", &["yiti-dicom"]),
     ("image", &["yiti-dicom"]),

@@ -78,7 +78,8 @@ fn no_file_holds_what_only_a_workbench_should() {
 fn no_statement_is_put_together_from_text() {
     for (path, text) in files(&[".rs"]) {
         // Migrations, throwaway databases and the copying of whole tables take names from the schema, never from people.
-        let is_store = ["migrate.rs", "testing.rs", "backup.rs"].iter().any(|file| path == format!("engines/store/src/{file}"));
+        let is_store =
+            ["migrate.rs", "testing.rs", "backup.rs"].iter().any(|file| path == format!("engines/store/src/{file}"));
         assert!(is_store || !text.contains("AssertSqlSafe") || path.ends_with("tidy.rs"), "{path} makes SQL of text");
     }
 }

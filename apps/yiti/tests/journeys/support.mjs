@@ -36,8 +36,9 @@ export function freePort() {
 
 /** A running product on a county of its own, or on nothing with `empty`. */
 export class Yiti {
-  static async start({ residents = 80, readings = 30, folder, keep = false, empty = false } = {}) {
+  static async start({ residents = 80, readings = 30, folder, keep = false, empty = false, env = {} } = {}) {
     const yiti = new Yiti();
+    yiti.env = env;
     yiti.folder = folder || fs.mkdtempSync(path.join(os.tmpdir(), 'yiti-journey-'));
     yiti.http = await freePort();
     yiti.dicom = await freePort();
@@ -53,7 +54,7 @@ export class Yiti {
       '--dicom', `127.0.0.1:${this.dicom}`, ...(this.empty ? [] : this.size), ...(keep ? ['--keep'] : [])];
     const ready = this.empty ? `yiti: ${this.base}\n` : 'DICOM:';
     this.log = '';
-    this.process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } });
     this.process.stderr.on('data', (text) => { this.log += text; });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     await new Promise((resolve, reject) => {

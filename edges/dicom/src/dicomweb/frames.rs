@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
-use futures::{TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Semaphore;
 use yiti_record::imaging::Instance;
 use yiti_store::{Error, Store};
 use yiti_web::{Answer, App, Problem, Visitor};
@@ -77,19 +79,21 @@ pub(super) async fn answer(
     }
     let source = Source::of(&app.platform().store, instance, form.decode).await?;
     // The first frame is read before the status goes out, so that what cannot be given is told properly.
-    let first = source.frame(web, wanted[0]).await?;
+    let first = source.frame(&web.renderers, wanted[0]).await?;
     if form.single {
         return Ok(with_tag(([(header::CONTENT_TYPE, form.content_type)], first).into_response(), &tag));
     }
-    let mut parts = Vec::with_capacity(wanted.len());
-    parts.push(first);
-    for frame in &wanted[1..] {
-        parts.push(source.frame(web, *frame).await?);
-    }
     let kind = form.content_type;
-    let parts = parts.into_iter().map(move |bytes| Ok(multipart::Part { content_type: kind.clone(), bytes }));
+    let part = move |bytes| (kind.clone(), stream::iter([Ok::<_, NotGiven>(bytes)]));
+    let (source, renderers) = (Arc::new(source), web.renderers.clone());
+    let others = stream::iter(wanted.into_iter().skip(1)).then(move |frame| {
+        let (source, renderers) = (source.clone(), renderers.clone());
+        async move { source.frame(&renderers, frame).await }
+    });
+    let parts = stream::iter([Ok(first)]).chain(others).map_ok(part);
     let boundary = boundary();
-    let body = multipart::write(stream::iter(parts).map_err(|error: Error| error), &boundary);
+    let failed = |error: &NotGiven| tracing::error!(%error, "a frame could not be given");
+    let body = multipart::write(parts, &boundary).inspect_err(failed);
     let kind = multipart::related(form.part_type, &boundary);
     Ok(with_tag(([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response(), &tag))
 }
@@ -113,7 +117,7 @@ impl Source {
         Ok(Self::Whole { file: store.blob(instance.digest).await?, decode })
     }
 
-    async fn frame(&self, web: &Web, frame: u32) -> Result<Bytes, NotGiven> {
+    async fn frame(&self, renderers: &Semaphore, frame: u32) -> Result<Bytes, NotGiven> {
         match self {
             Self::Native { store, instance, start, frame_bytes } => {
                 let index = frame.checked_sub(1).filter(|index| *index < instance.frame_count);
@@ -126,7 +130,7 @@ impl Source {
             }
             Self::Whole { file, decode } => {
                 let (file, decode) = (file.clone(), *decode);
-                let permit = if decode { web.renderers.acquire().await.ok() } else { None };
+                let permit = if decode { renderers.acquire().await.ok() } else { None };
                 let cut = tokio::task::spawn_blocking(move || cut(&file, frame, decode));
                 let cut = cut.await.map_err(|_| NotGiven::Panicked)?;
                 drop(permit);

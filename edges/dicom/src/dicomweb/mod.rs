@@ -43,7 +43,7 @@ const RENDER_COUNT_MAX: usize = 2;
 /// What the handlers share.
 struct Web {
     opened: Opened,
-    renderers: Semaphore,
+    renderers: Arc<Semaphore>,
 }
 
 /// A place in the tree of study, series and instance; text as it stands in the address.
@@ -130,7 +130,7 @@ type One = (String, String, String);
 /// All routes.
 #[must_use]
 pub fn slice() -> Slice {
-    let web = Arc::new(Web { opened: Opened::default(), renderers: Semaphore::new(RENDER_COUNT_MAX) });
+    let web = Arc::new(Web { opened: Opened::default(), renderers: Arc::new(Semaphore::new(RENDER_COUNT_MAX)) });
     let slice = Slice::new("dicom-web");
     let slice = searches(slice, &web);
     let slice = stores(slice);

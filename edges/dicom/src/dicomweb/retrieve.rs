@@ -101,19 +101,20 @@ async fn files(app: &App, headers: &HeaderMap, instances: Vec<Instance>) -> Answ
     let kind = |instance: &Instance| format!("application/dicom; transfer-syntax={}", instance.transfer_syntax);
     if form == InstanceForm::Single {
         let [instance] = instances.as_slice() else { return Ok(not_acceptable()) };
-        let bytes = store.blob(instance.digest).await?;
-        let response = ([(header::CONTENT_TYPE, kind(instance))], bytes).into_response();
-        return Ok(with_tag(response, &tag));
+        let (length, pieces) = store.blob_pieces(instance.digest).await?;
+        let headers = [(header::CONTENT_TYPE, kind(instance)), (header::CONTENT_LENGTH, length.to_string())];
+        let body = Body::from_stream(pieces.inspect_err(failed_midway));
+        return Ok(with_tag((headers, body).into_response(), &tag));
     }
     let parts = stream::iter(instances).then(move |instance| {
         let store = store.clone();
         async move {
-            let bytes = store.blob(instance.digest).await?;
-            Ok::<_, Error>(multipart::Part { content_type: kind(&instance), bytes })
+            let (_, pieces) = store.blob_pieces(instance.digest).await?;
+            Ok::<_, Error>((kind(&instance), pieces))
         }
     });
     let boundary = boundary();
-    let body = multipart::write(parts.inspect_err(failed_midway), &boundary);
+    let body = multipart::write(parts, &boundary).inspect_err(failed_midway);
     let kind = multipart::related("application/dicom", &boundary);
     Ok(with_tag(([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response(), &tag))
 }
@@ -140,23 +141,22 @@ async fn metadata(app: &App, headers: &HeaderMap, study: &Study, instances: Vec<
     if let ControlFlow::Break(known) = unless_known(headers, &tag) {
         return Ok(known);
     }
-    let (store, address) = (&app.platform().store, study.address.as_str());
-    let count = instances.len();
-    let objects = stream::iter(instances).map(async |instance| {
-        let bytes = header_of(store, &instance, 0).await?;
-        Ok::<_, Problem>(object(address, &instance, &bytes))
-    });
-    let mut objects = std::pin::pin!(objects.buffered(READ_AHEAD));
-    let mut out = String::with_capacity(count * 8192);
-    out.push('[');
-    while let Some(object) = objects.next().await {
-        if out.len() > 1 {
-            out.push(',');
+    let (store, address) = (app.platform().store.clone(), study.address.clone());
+    let objects = stream::iter(instances).map(move |instance| {
+        let (store, address) = (store.clone(), address.clone());
+        async move {
+            let bytes = header_of(&store, &instance, 0).await?;
+            Ok::<_, Error>(object(&address, &instance, &bytes))
         }
-        out.push_str(&object?);
-    }
-    out.push(']');
-    let response = ([(header::CONTENT_TYPE, "application/dicom+json")], out).into_response();
+    });
+    let mut objects = Box::pin(objects.buffered(READ_AHEAD));
+    // The first is read before the status goes out, so that what cannot be given is told properly; the others are made as
+    // they are read.
+    let first = objects.next().await.transpose()?.unwrap_or_default();
+    let others = objects.map_ok(|object| Bytes::from(format!(",{object}"))).inspect_err(failed_midway);
+    let end = stream::iter([Ok(Bytes::from_static(b"]"))]);
+    let body = stream::iter([Ok(Bytes::from(format!("[{first}")))]).chain(others).chain(end);
+    let response = ([(header::CONTENT_TYPE, "application/dicom+json")], Body::from_stream(body)).into_response();
     Ok(with_tag(response, &tag))
 }
 
@@ -221,8 +221,8 @@ pub(super) async fn bulk(
         ([(header::CONTENT_TYPE, octets)], value).into_response()
     } else {
         let boundary = boundary();
-        let part = multipart::Part { content_type: octets.to_owned(), bytes: value };
-        let body = multipart::write(stream::iter([Ok::<_, Error>(part)]), &boundary);
+        let part = (octets.to_owned(), stream::iter([Ok::<_, Error>(value)]));
+        let body = multipart::write(stream::iter([Ok(part)]), &boundary);
         ([(header::CONTENT_TYPE, multipart::related(octets, &boundary))], Body::from_stream(body)).into_response()
     };
     Ok(with_tag(response, &tag))

@@ -136,8 +136,10 @@ pub(super) fn read(body: &[u8]) -> Option<Request> {
             0x50 => {
                 let mut content = content;
                 while !content.is_empty() {
-                    if let (0x51, length) = item(&mut content)? {
-                        request.length_max = u32::from_be_bytes(*length.first_chunk::<4>()?);
+                    match item(&mut content)? {
+                        (0x51, length) => request.length_max = u32::from_be_bytes(*length.first_chunk::<4>()?),
+                        (0x58, identity) if !is_user_identity(identity) => return None,
+                        _ => {}
                     }
                 }
             }
@@ -145,6 +147,22 @@ pub(super) fn read(body: &[u8]) -> Option<Request> {
         }
     }
     Some(request)
+}
+
+/// True when a user identity is whole: a kind from 1 to 5, whether an answer is wanted, and two fields with their lengths,
+/// the second only after a name (kind 2). Who it names is not looked at. Source: dicom-ps3.7, D.3.3.7.
+fn is_user_identity(content: &[u8]) -> bool {
+    fn field<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (value, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        *rest = after;
+        Some(value)
+    }
+    let Some((&[kind @ 1..=5, 0..=1], mut rest)) = content.split_first_chunk::<2>() else { return false };
+    let (primary, secondary) = (field(&mut rest), field(&mut rest));
+    primary.is_some_and(|name| !name.is_empty())
+        && secondary.is_some_and(|code| kind == 2 || code.is_empty())
+        && rest.is_empty()
 }
 
 fn proposed(content: &[u8]) -> Option<Proposed> {

@@ -193,23 +193,25 @@ pub fn related(part_type: &str, boundary: &str) -> String {
     format!(r#"multipart/related; type="{part_type}"; boundary="{boundary}""#)
 }
 
-/// Writes parts as they come. The boundary must not occur in any part: use a fresh random one.
-pub fn write<S, E>(parts: S, boundary: &str) -> impl Stream<Item = Result<Bytes, E>> + Send + use<S, E>
+/// Writes parts, each a content type and its bytes, as they come. The boundary must not occur in any part: use a fresh
+/// random one.
+pub fn write<S, B, E>(parts: S, boundary: &str) -> impl Stream<Item = Result<Bytes, E>> + Send + use<S, B, E>
 where
-    S: Stream<Item = Result<Part, E>> + Send,
+    S: Stream<Item = Result<(String, B), E>> + Send,
+    B: Stream<Item = Result<Bytes, E>> + Send,
     E: Send,
 {
     let start = boundary.to_owned();
     let end = format!("--{boundary}--\r\n");
     parts
-        .flat_map(move |part| {
-            stream::iter(match part {
-                Ok(part) => {
-                    let head = format!("--{start}\r\nContent-Type: {}\r\n\r\n", part.content_type);
-                    vec![Ok(Bytes::from(head)), Ok(part.bytes), Ok(Bytes::from_static(b"\r\n"))]
-                }
-                Err(error) => vec![Err(error)],
-            })
+        .flat_map(move |part| match part {
+            Ok((content_type, bytes)) => {
+                let head = Bytes::from(format!("--{start}\r\nContent-Type: {content_type}\r\n\r\n"));
+                let tail = Bytes::from_static(b"\r\n");
+                let (head, tail) = (stream::iter([Ok(head)]), stream::iter([Ok(tail)]));
+                head.chain(bytes).chain(tail).left_stream()
+            }
+            Err(error) => stream::iter([Err(error)]).right_stream(),
         })
         .chain(stream::iter([Ok(Bytes::from(end))]))
 }
