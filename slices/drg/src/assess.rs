@@ -4,7 +4,7 @@
 //! the standard counts as the standard. Otherwise every stay would begin as one with a low multiple.
 
 use chs_drg::{Complication, Explained, Outcome, Scheme, Ungrouped};
-use drg_payment::{Case, Day, Fen as PackFen, Flags, Insurance, Pack, Priced, Refused, Standard};
+use drg_payment::{Case, Day, Fen as PackFen, Insurance, Pack, Priced, Refused, Standard};
 use yiti_directory::Institution;
 use yiti_kernel::{Date, Fen};
 use yiti_record::front_page::{FrontPage, Status};
@@ -199,7 +199,7 @@ pub fn assess<'d>(
                         stay_days: stay_days.unwrap_or_default(),
                         cost: PackFen(counted.0),
                         patient: PackFen(patient.0),
-                        flags: Flags::default(),
+                        flags: definitions.settings.flags(page),
                     };
                     pack.price(&case).map_err(Unpriced::Refused)
                 }

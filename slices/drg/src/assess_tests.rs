@@ -74,6 +74,27 @@ fn infarction(status: Status, yuan: i64) -> FrontPage {
 const TODAY: Date = date(2026, 3, 10);
 
 #[test]
+fn a_planned_day_case_is_paid_by_its_group_and_no_very_short_stay() {
+    let definitions = definitions();
+    let paid = |entry: &str, code: &str| {
+        let mut page = infarction(Status::Final, 30_000);
+        page.discharged_at = Some(time::instant(date(2026, 3, 1).at(20, 0, 0, 0)));
+        page.extra.insert(entry.into(), code.into());
+        let assessed = assess(&page, &definitions, &hospital(InstitutionKind::LeadHospital), TODAY).unwrap();
+        assert_eq!(assessed.stay_days, Some(1));
+        (assessed.pay().unwrap(), Fen(assessed.standard.unwrap().amount.0))
+    };
+    // The national table says it in B38, the settlement list in its kind of inpatient care.
+    for (entry, code) in [("day_surgery", "1"), ("ipt_med_type", "2")] {
+        let (pay, standard) = paid(entry, code);
+        assert_eq!(pay, standard, "{entry} {code}");
+    }
+    for (entry, code) in [("day_surgery", "2"), ("ipt_med_type", "1"), ("other", "1")] {
+        assert_eq!(paid(entry, code).0, Fen(3_000_000), "{entry} {code}: at cost, as a stay of a single day");
+    }
+}
+
+#[test]
 fn a_finished_stay_has_group_weight_and_the_price_of_its_tier() {
     let definitions = definitions();
     let page = infarction(Status::Final, 30_000);

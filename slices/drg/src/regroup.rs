@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chs_drg::{Columns, Complication, Event, Explained, Outcome, Scheme, Weighed, Words};
-use drg_payment::{Case, Day, Fen as PackFen, Flags, Pack};
+use drg_payment::{Case, Day, Fen as PackFen, Pack};
 use serde::{Deserialize, Serialize};
 use yiti_directory::{Institution, InstitutionId, Tree};
 use yiti_kernel::{Date, Lang};
@@ -361,7 +361,7 @@ fn worth(
             stay_days: page.length_of_stay_days.or_else(|| group::counted_stay(page)).unwrap_or_default(),
             cost: PackFen(page.costs.total.or_else(|| page.costs.sum_of_items())?.0),
             patient: PackFen(page.costs.self_paid.unwrap_or_default().0),
-            flags: Flags::default(),
+            flags: definitions.settings.flags(page),
         };
         pack.worth(&case).ok().map(|priced| priced.pay.0)
     };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chs_drg::Scheme;
-use drg_payment::{Book, Insurance, Pack};
+use drg_payment::{Book, Flags, Insurance, Pack};
 use serde::Deserialize;
 use yiti_directory::institution::{Institution, InstitutionKind, Scope, Tree};
 use yiti_kernel::definition::{self, Fault, File, Provenance};
@@ -39,6 +39,33 @@ pub struct Settings {
     /// Insurances by code.
     #[serde(rename = "insurance")]
     pub insurances: Vec<InsuranceRule>,
+    /// What else of a page payment rules ask for.
+    #[serde(rename = "flag")]
+    pub flags: Vec<FlagRule>,
+}
+
+/// What else of a stay payment rules ask for; see [`Flags`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// A planned day case.
+    DayCase,
+    /// The insurer granted a single review.
+    ReviewGranted,
+    /// Paid by bed-day.
+    PerDiem,
+}
+
+/// Which entry of a page says it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagRule {
+    /// The name of an entry that has no column of its own in the national table (`FrontPage::extra`).
+    pub entry: String,
+    /// What stands in it.
+    pub code: String,
+    /// What it means.
+    pub flag: Flag,
 }
 
 /// Whose payment rules hold where.
@@ -108,6 +135,20 @@ impl Settings {
     /// Institutions of a scope that have inpatients or may have.
     pub fn with_inpatients<'t>(&'t self, tree: &'t Tree, scope: Scope) -> impl Iterator<Item = &'t Institution> {
         tree.within(scope).filter(|node| self.level(node).is_some())
+    }
+
+    /// What else a page says that payment rules ask for.
+    #[must_use]
+    pub fn flags(&self, page: &FrontPage) -> Flags {
+        let says = |flag| {
+            let fits = |rule: &FlagRule| page.extra.get(&rule.entry).is_some_and(|text| text.trim() == rule.code);
+            self.flags.iter().any(|rule| rule.flag == flag && fits(rule))
+        };
+        Flags {
+            day_case: says(Flag::DayCase),
+            review_granted: says(Flag::ReviewGranted),
+            per_diem: says(Flag::PerDiem),
+        }
     }
 
     /// The insurance that pays a stay; `None` when neither does.
