@@ -59,6 +59,16 @@ pub enum Error {
     /// Someone else has to freeze it.
     #[error("who prepared it does not freeze it")]
     SamePerson,
+    /// Stays of the run are settled by a frozen run of another node, above or below.
+    #[error("run {number} of {month} of `{institution}` holds stays of this one")]
+    Held {
+        /// The node's short name.
+        institution: String,
+        /// The month.
+        month: String,
+        /// The run's number in its month.
+        number: u32,
+    },
     /// Another run of the month was frozen since.
     #[error("another run of the month was frozen since this one was prepared")]
     Overtaken,
@@ -100,6 +110,7 @@ impl Error {
             Self::Settlement(_) => "settlement_error.settlement",
             Self::NotDraft { .. } => "settlement_error.not_draft",
             Self::SamePerson => "settlement_error.same_person",
+            Self::Held { .. } => "settlement_error.held",
             Self::Overtaken => "settlement_error.overtaken",
             Self::NoMonths { .. } => "settlement_error.no_months",
             Self::Methods { .. } => "settlement_error.methods",
@@ -346,7 +357,7 @@ pub async fn correction(platform: &Platform, actor: &Actor, row: &RunRow) -> Res
 /// Freezes a draft. The canonical text was checked before ([`thawed`]).
 ///
 /// # Errors
-/// [`Error::Forbidden`], [`Error::NotDraft`], [`Error::SamePerson`], [`Error::Overtaken`].
+/// [`Error::Forbidden`], [`Error::NotDraft`], [`Error::SamePerson`], [`Error::Overtaken`], [`Error::Held`].
 pub async fn freeze(cx: &mut Cx<'_>, id: SettlementRunId) -> Result<(), Error> {
     let row = store::run(cx.tx, cx.actor.scope, id).await?;
     cx.allow("drg.freeze", row.institution)?;
@@ -360,6 +371,10 @@ pub async fn freeze(cx: &mut Cx<'_>, id: SettlementRunId) -> Result<(), Error> {
     let (_, newest) = store::before(cx.tx, (row.institution, &row.month, &row.insurance)).await?;
     if newest != row.previous {
         return Err(Error::Overtaken);
+    }
+    // A stay is paid once: the group's run and a member's run of one month have the same stays.
+    if let Some((institution, number)) = store::holder(cx.tx, &row).await? {
+        return Err(Error::Held { institution, month: row.month, number });
     }
     store::freeze(cx.tx, id, &by).await?;
     let detail = json!({ "month": row.month, "insurance": row.insurance, "number": row.number, "hash": row.hash });

@@ -310,6 +310,31 @@ pub async fn complete(tx: &mut Tx, run: SettlementRunId) -> Result<(), Error> {
     .await
 }
 
+/// Who has settled stays of a run already: short name of the node and number of its newest frozen run of the same month and
+/// insurance, when that is another node than the run's.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn holder(reader: &mut Reader, run: &RunRow) -> Result<Option<(String, u32)>, Error> {
+    let row = reader
+        .row(
+            sql!(
+                "select i.short_name, r.number from drg_settlement_run r join institution i on i.id = r.institution_id
+                 where r.month = $2 and r.insurance = $3 and r.institution_id <> $4 and r.status = 'frozen'
+                     and r.number = (select max(o.number) from drg_settlement_run o
+                         where o.institution_id = r.institution_id and o.month = r.month and o.insurance = r.insurance
+                             and o.status = 'frozen')
+                     and exists (select 1 from drg_settlement_line own
+                         join drg_settlement_line held on held.run_id = r.id and held.stay_id = own.stay_id
+                         where own.run_id = $1 and own.unpriced = '' and held.unpriced = '')
+                 order by i.tree_low, r.number limit 1"
+            ),
+            args![run.id.0, &run.month, &run.insurance, run.institution.0],
+        )
+        .await?;
+    row.map(|row| Ok((row.get("short_name")?, row.get("number")?))).transpose()
+}
+
 /// Freezes a draft.
 ///
 /// # Errors

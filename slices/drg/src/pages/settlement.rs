@@ -65,6 +65,9 @@ impl From<Error> for Problem {
             Error::Forbidden(error) => error.into(),
             Error::Store(yiti_store::Error::Stale) => conflict("settlement_error.stale"),
             Error::Store(error) => error.into(),
+            Error::Held { institution, month, number } => {
+                Self::refused(key).with("institution", institution).with("month", month).with("number", number)
+            }
             Error::Overtaken => conflict(key),
             Error::NotDraft { .. } => conflict(key),
             Error::NotOver { month } | Error::Nothing { month } => Self::refused(key).with("month", month),

@@ -25,6 +25,38 @@ fn order(institution: yiti_directory::InstitutionId) -> Order {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stay_is_settled_once_by_the_group_or_by_the_member() {
+    on_both(MIGRATIONS, |store| async move {
+        let house = house(store).await;
+        let platform = &house.platform;
+        let officer = house.hire("officer", "insurance", house.lead, Title::None).await;
+        let other = house.hire("other", "insurance", house.lead, Title::None).await;
+        february(&house, &officer).await;
+        let group = platform.tree().root().unwrap().clone();
+        let freeze = |id| platform.act(&other, move |cx| Box::pin(settlement::freeze(cx, id)));
+
+        let whole = settlement::prepare(platform, &officer, order(group.id)).await.unwrap();
+        let part = settlement::prepare(platform, &officer, order(house.lead)).await.unwrap();
+        freeze(whole).await.unwrap();
+        let refused = freeze(part).await;
+        let Err(Error::Held { institution, month, number }) = refused else { panic!("{refused:?}") };
+        assert_eq!((institution, month.as_str(), number), (group.short_name.clone(), "2026-02", 1));
+
+        // The node that holds them corrects them as before; the other insurance of the month is another matter.
+        let next = settlement::prepare(platform, &officer, order(group.id)).await.unwrap();
+        freeze(next).await.unwrap();
+        let residents = Order { insurance: Insurance::Resident, ..order(house.lead) };
+        let residents = settlement::prepare(platform, &officer, residents).await.unwrap();
+        freeze(residents).await.unwrap();
+        // And the other way round: the member has settled, the group would settle again.
+        let residents = Order { insurance: Insurance::Resident, ..order(group.id) };
+        let residents = settlement::prepare(platform, &officer, residents).await.unwrap();
+        assert!(matches!(freeze(residents).await, Err(Error::Held { number: 1, .. })));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_corrected_page_shows_in_the_next_run_and_the_delta_adds_up() {
     on_both(MIGRATIONS, |store| async move {
         let house = house(store).await;
