@@ -126,6 +126,68 @@ fn every_process_of_jpeg_looks_as_another_reader_sees_it() {
     }
 }
 
+/// Pictures of 13 by 9 pixels, compressed without loss as JPEG 2000 codestreams: grey of 8 bits, colours (with the
+/// reversible transform), grey of 16 bits.
+const JPEG_2000: [(u16, u16, &str); 3] = [
+    (
+        1,
+        8,
+        "\
+        ff4fff51002900000000000d0000000900000000000000000000000d0000000900000000000000000001070101ff52000c000000010001\
+        04040001ff5c00074040484850ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34ff9000\
+        0a0000000000680001ff93df8130120bd684816461454855c7f4590f2dd7e9f917f61facfdb955481efe59fdadb2806eb3da728fc7da1d\
+        3f00f8fc02c01fa09c76c6f75f34cc964e02db8719c71b625e85be497be02932fbff7f19c2c3339c95917a4924bfffd9",
+    ),
+    (
+        3,
+        8,
+        "\
+        ff4fff51002f00000000000d0000000900000000000000000000000d0000000900000000000000000003070101070101070101ff52000c\
+        00000001000104040001ff5c00074040484850ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e\
+        352e34ff90000a0000000000960001ff93df80d811682bc468b5c1fbcac01626189bf918fe895054defa10f979e7f3df80c8128c4373cf\
+        5b2219712d1db115789220d8fae941aa5800287fdf80e011507233e56ec7255e18b6c6cf8a75214976a720b45571757394a1078080c7da\
+        193f00d8fc02c02483848efe89256fad21d35f30297ab5093c463cb15130ab7c1f3e39ed1e9f58a806e47fffd9",
+    ),
+    (
+        1,
+        16,
+        "\
+        ff4fff51002900000000000d0000000900000000000000000000000d00000009000000000000000000010f0101ff52000c000000010001\
+        04040001ff5c00074080888890ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34ff9000\
+        0a0000000000870001ff93cffc30e011505429be5ba88813d9f0d6fe22680a4d768170926085f0fcf05a9def53fb51ff32a5fe5c08402d\
+        1501fbf5a61e7d6c6af4229e622594dfc07f22303fc0a407f80e0be25f1d0f634df8d2be4094a7f67fff7f166ee022715b9e718335a2d2\
+        484d5230a8c6177f0e6deb0bcb40cfb49556d30d835dffd9",
+    ),
+];
+
+#[test]
+fn jpeg_2000_comes_out_to_the_last_bit() {
+    let at = |index: u32| (index % 13, index / 13);
+    for (samples, bits, hex) in JPEG_2000 {
+        let stream: Vec<u8> = hex
+            .as_bytes()
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        let expected: Vec<u8> = (0..117)
+            .map(at)
+            .flat_map(|(x, y)| match (samples, bits) {
+                (3, _) => vec![x * 17, y * 29, x * y * 7].into_iter().map(|value| value as u8).collect(),
+                (_, 8) => vec![(x * 17 + y * 29) as u8],
+                _ => (((x * 701 + y * 1999) % 4096) as u16).to_le_bytes().to_vec(),
+            })
+            .collect();
+        let photometric = if samples == 3 { "YBR_RCT" } else { "MONOCHROME2" };
+        let pixels = Pixels { rows: 9, columns: 13, samples, bits, photometric, frames: vec![expected.clone()] };
+        let set = pixels.described(DataSet::instance(SECONDARY_CAPTURE, "OT", 8, 1)).frames(vec![stream]);
+        let file = set.file("1.2.840.10008.1.2.4.90");
+        assert!(samples_of(&file).1 == expected, "{samples} samples of {bits} bits");
+        render_as(&file, 1, None, 512, Format::Png).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

@@ -68,11 +68,11 @@ export class Ledger {
     }
   }
 
-  async prepare() {
+  async prepare(picture = 'ct_chest.dcm') {
     this.place = path.join(this.yiti.folder, this.name);
     fs.mkdirSync(this.place);
     const files = Array.from({ length: SLICES }, (_, n) => path.join(this.place, `${String(n).padStart(3, '0')}.dcm`));
-    for (const file of files) fs.copyFileSync(path.join(pictures, 'ct_chest.dcm'), file);
+    for (const file of files) fs.copyFileSync(path.join(pictures, picture), file);
     const study = `2.25.${BigInt(Date.now()) * 1000n + BigInt(count)}`;
     await run('dcmodify', ['-nb', '-q', '-gin', '-m', `(0020,000d)=${study}`, '-m', `(0020,000e)=${study}.1`, ...files], { maxBuffer: 1 << 24 });
     const { stdout } = await run('dcmdump', ['-q', '+P', '0008,0018', ...files], { maxBuffer: 1 << 24 });

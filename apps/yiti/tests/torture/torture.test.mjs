@@ -6,6 +6,7 @@
 // to mount a tmpfs, which are there for root.
 
 import { spawn } from 'node:child_process';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { Yiti, assert, binary, fs, os, path, run } from '../journeys/support.mjs';
 import { Ledger, rows } from './ledger.mjs';
@@ -285,6 +286,49 @@ test(`S5: an edit of the journal behind the product's back is found (seed ${seed
     t.diagnostic(`${found} of ${edits} edits found`);
     // Teeth: what was not edited is whole.
     await run(binary, ['journal', 'verify', '--data', data]);
+  });
+});
+
+/** Resident memory of a running server in mebibytes. */
+const resident = (yiti) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${yiti.process.pid}/status`, 'utf8'))[1]) / 1024;
+
+test('R10: peers who do not read, or speak half, cost neither memory nor the others anything', async (t) => {
+  await served({}, async (yiti) => {
+    const ledger = new Ledger(yiti);
+    await ledger.prepare('mr_abdomen.dcm');
+    await yiti.store(ledger.files.map(({ file }) => file), { verbose: false });
+    const cookie = await yiti.session('reader1');
+    const [[study]] = await rows(yiti, `select address from imaging_study s join imaging_instance i on i.study_id = s.id
+      where i.sop_uid = '${ledger.files[0].uid}'`);
+    const whole = await fetch(`${yiti.base}/dicom-web/studies/${study}`, { headers: { cookie } });
+    assert.equal(whole.status, 200);
+    const bytes = (await whole.arrayBuffer()).byteLength;
+    const before = resident(yiti);
+    const peers = [];
+    const connect = (said) => {
+      const socket = net.connect(yiti.http, '127.0.0.1', () => socket.write(said));
+      socket.on('error', () => {});
+      socket.pause();
+      peers.push(new Promise((resolve) => { socket.once('close', resolve); }));
+      return socket;
+    };
+    const slow = Array.from({ length: 200 }, () => connect(`GET /dicom-web/studies/${study} HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`));
+    const half = Array.from({ length: 200 }, () => connect('GET /home HTTP/1.1\r\nHost: a\r\nX-Half'));
+    await pause(5_000);
+    const grown = resident(yiti) - before;
+    t.diagnostic(`200 readers of ${(bytes / 1048576).toFixed(0)} MiB each: ${grown.toFixed(0)} MiB more memory`);
+    assert.ok(grown < 200, `${grown} MiB for 200 who do not read`);
+    const page = await fetch(`${yiti.base}/home`, { headers: { cookie } });
+    assert.equal(page.status, 200);
+    // Half a head is closed after ten seconds. A paused socket hears of its end when it reads on.
+    half.forEach((socket) => socket.resume());
+    await Promise.race([Promise.all(peers.slice(200)), pause(15_000).then(() => assert.fail('half a request is still open'))]);
+    if (isLong) {
+      await pause(40_000);
+      const open = fs.readdirSync(`/proc/${yiti.process.pid}/fd`).length;
+      assert.ok(open < 150, `${open} descriptors are open after the stalled readers should be gone`);
+    }
+    slow.forEach((socket) => socket.destroy());
   });
 });
 
