@@ -298,8 +298,8 @@ test('R10: peers who do not read, or speak half, cost neither memory nor the oth
     await ledger.prepare('mr_abdomen.dcm');
     await yiti.store(ledger.files.map(({ file }) => file), { verbose: false });
     const cookie = await yiti.session('reader1');
-    const [[study]] = await rows(yiti, `select address from imaging_study s join imaging_instance i on i.study_id = s.id
-      where i.sop_uid = '${ledger.files[0].uid}'`);
+    const [[study]] = await rows(yiti, `select st.address from imaging_study st join imaging_series se on se.study_id = st.id
+      join imaging_instance i on i.series_id = se.id where i.sop_uid = '${ledger.files[0].uid}'`);
     const whole = await fetch(`${yiti.base}/dicom-web/studies/${study}`, { headers: { cookie } });
     assert.equal(whole.status, 200);
     const bytes = (await whole.arrayBuffer()).byteLength;
